@@ -118,26 +118,32 @@ def fetch() -> Path:
     _run(
         ["mvn", "-q", "-B", "-f", str(SCRIPTS_DIR / "pom.xml")]
         + ["dependency:copy-dependencies", "-DincludeScope=runtime"]
-        + [f"-DoutputDirectory={LIBS_DIR}"]
+        + [f"-DoutputDirectory={LIBS_DIR}"],
+        name="mvn",
     )
     sources = [str(path) for path in sorted((SCRIPTS_DIR / "java").glob("*.java"))]
-    _run(["javac", "-nowarn", "-cp", f"{LIBS_DIR}/*", "-d", str(CLASSES_DIR), *sources])
+    command = ["javac", "-nowarn", "-cp", f"{LIBS_DIR}/*", "-d", str(CLASSES_DIR), *sources]
+    _run(command, name="javac")
     STAMP_PATH.write_text(_wanted_stamp())
     return LIBS_DIR
 
 
 def _run(
-    command: Sequence[str], *, stdin: str | None = None, timeout_s: float = TOOL_TIMEOUT_S
+    command: Sequence[str],
+    *,
+    name: str,
+    stdin: str | None = None,
+    with_errors: bool = False,
+    timeout_s: float = TOOL_TIMEOUT_S,
 ) -> str:
-    """Run `command` to its end and return its standard output."""
+    """Run `command` to its end; return its standard output, followed by its errors if wanted."""
     done = subprocess.run(
         command, input=stdin, capture_output=True, text=True, timeout=timeout_s, check=False
     )
     if done.returncode != 0:
         tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-20:])
-        name = next((word for word in command[1:] if "." in word and "/" not in word), command[0])
         raise PeerFailedError(f"{name} ended with status {done.returncode}:\n{tail}")
-    return done.stdout
+    return done.stdout + done.stderr if with_errors else done.stdout
 
 
 def _java_command(main_class: str, *, heap: str = "512m") -> list[str]:
@@ -154,15 +160,23 @@ def run_java(
     main_class: str,
     *arguments: str | os.PathLike[str],
     stdin: str | None = None,
+    with_errors: bool = False,
     timeout_s: float = TOOL_TIMEOUT_S,
 ) -> str:
     """Run a class of the jars or of java/ and return its standard output.
+
+    Args:
+        main_class: its full name.
+        *arguments: of the command line.
+        stdin: text for its standard input.
+        with_errors: return standard error too, after the output.
+        timeout_s: how long it may take.
 
     Raises:
         PeerFailedError: it ended with another status than 0.
     """
     command = [*_java_command(main_class), *(os.fspath(argument) for argument in arguments)]
-    return _run(command, stdin=stdin, timeout_s=timeout_s)
+    return _run(command, name=main_class, stdin=stdin, with_errors=with_errors, timeout_s=timeout_s)
 
 
 def dump_log_segments(
@@ -185,7 +199,8 @@ def dump_log_segments(
     if print_data:
         arguments += ["--print-data-log"]
         arguments += ["--key-decoder-class", "HexDecoder", "--value-decoder-class", "HexDecoder"]
-    return run_java("org.apache.kafka.tools.DumpLogSegments", *arguments)
+    # It tells some mismatches on standard error, and ends with status 0 all the same.
+    return run_java("org.apache.kafka.tools.DumpLogSegments", *arguments, with_errors=True)
 
 
 def dump_records(paths: Iterable[str | os.PathLike[str]]) -> tuple[list[Any], list[Any]]:

@@ -4,18 +4,22 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.kafka.common.Uuid;
+import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeader;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
- * TopicWriter BOOTSTRAP &lt; PLAN: makes a topic of one partition and produces the plan's batches.
+ * TopicWriter BOOTSTRAP &lt; PLAN: makes a topic of one partition unless it is there,
+ * and produces the plan's batches.
  *
  * <p>PLAN is JSON: {"topic", "configs": {}, "producer": {}, "batches": [{"records":
  * [{"timestamp_ms", "key", "value", "headers"}], "transaction": null | "commit" | "abort"}]}, keys,
@@ -33,8 +37,7 @@ public final class TopicWriter {
             plan.get("configs").properties().forEach(
                 e -> configs.put(e.getKey(), e.getValue().asText()));
             NewTopic newTopic = new NewTopic(topic, 1, (short) 1).configs(configs);
-            System.out.println(
-                admin.createTopics(List.of(newTopic)).topicId(topic).get());
+            System.out.println(createOrFind(admin, newTopic));
         }
         common.putAll(Json.properties(plan.get("producer")));
         try (KafkaProducer<byte[], byte[]> producer = new KafkaProducer<>(
@@ -45,6 +48,18 @@ public final class TopicWriter {
             for (JsonNode batch : plan.get("batches")) {
                 write(producer, topic, batch);
             }
+        }
+    }
+
+    private static Uuid createOrFind(Admin admin, NewTopic newTopic) throws Exception {
+        String topic = newTopic.name();
+        try {
+            return admin.createTopics(List.of(newTopic)).topicId(topic).get();
+        } catch (ExecutionException e) {
+            if (!(e.getCause() instanceof TopicExistsException)) {
+                throw e;
+            }
+            return admin.describeTopics(List.of(topic)).topicNameValues().get(topic).get().topicId();
         }
     }
 
