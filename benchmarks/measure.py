@@ -34,6 +34,7 @@ MEASUREMENTS = {
     "latency": "two_processes",
     "latency_reader": "two_processes",
     "pipe_latency_reader": "two_processes",
+    "crash": "crash",
     "crash_fill": "crash",
     "open_partition": "crash",
     "store_append": "peers",

@@ -1,0 +1,194 @@
+"""The side-by-side run: `python -m benchmarks.suite`, or `make bench`.
+
+Every figure stands beside the raw loop's of the same round, and the quotient of the two is what
+a goal is about, since machines differ and a shared one differs from minute to minute. Each
+measurement is a process of its own. The probes take turns, forwards in one round and backwards
+in the next, so that a machine that slowly grows slower favours nobody. A missed goal is printed,
+and fails nothing.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import Any
+
+if __package__ in (None, ""):
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from rich.console import Console
+
+from benchmarks.machine import ROOT, describe, facts
+from benchmarks.measure import MeasurementError, run
+from benchmarks.plot import print_results, write_svg
+from benchmarks.rows import PROBES, ROWS, Probe, Row, choose, probes_of
+from benchmarks.workload import BLOCK_RECORDS, Figures, Order
+
+GOAL_VALUE_BYTES = 100
+VALUE_SIZES = (100, 1024)
+RESULTS_DIR = ROOT / "benchmarks" / "results"
+# 1 KiB records are nearly ten times as large; a quarter of the count keeps a run short.
+LARGE_VALUE_SHARE = 0.25
+
+Samples = dict[str, list[Figures]]
+Result = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Settings:
+    folder: Path
+    rounds: int
+    records: int
+    crash_bytes: int
+    value_sizes: tuple[int, ...]
+    rows: list[Row]
+
+    def order(self, probe: Probe, value_bytes: int, folder: str) -> Order:
+        share = probe.share * (LARGE_VALUE_SHARE if value_bytes > GOAL_VALUE_BYTES else 1)
+        records = max(BLOCK_RECORDS, int(self.records * share))
+        extra = dict(probe.extra)
+        if "bytes" in extra:
+            extra["bytes"] = self.crash_bytes
+        return Order(folder, records, value_bytes, extra)
+
+
+def measure(settings: Settings, say: Callable[[str], object]) -> list[Result]:
+    """Return one result for each row and value size."""
+    results = []
+    for value_bytes in settings.value_sizes:
+        samples = _measure_probes(settings, value_bytes, say)
+        results += [
+            _result_of(row, value_bytes, samples)
+            for row in settings.rows
+            if samples.get(row.probe) and (row.against is None or samples.get(row.against))
+        ]
+    return results
+
+
+def _measure_probes(settings: Settings, value_bytes: int, say: Callable[[str], object]) -> Samples:
+    names = probes_of(settings.rows)
+    samples: Samples = {name: [] for name in names}
+    failed: set[str] = set()
+    with TemporaryDirectory(dir=settings.folder) as shared:
+        if any(PROBES[name].reads for name in names):
+            say(f"{value_bytes} B: writing what is read")
+            _fill(settings, value_bytes, shared, say)
+        for number in range(settings.rounds):
+            for name in names if number % 2 == 0 else reversed(names):
+                if name in failed or (PROBES[name].once and number):
+                    continue
+                say(f"{value_bytes} B, round {number + 1}/{settings.rounds}: {name}")
+                try:
+                    samples[name].append(_measure_probe(settings, name, value_bytes, shared))
+                except MeasurementError as error:
+                    failed.add(name)
+                    samples[name].clear()
+                    say(f"left out: {name}: {error}")
+    return samples
+
+
+def _fill(settings: Settings, value_bytes: int, folder: str, say: Callable[[str], object]) -> None:
+    for name, extra in (("raw_write", {}), ("fill", {"acks": 1})):
+        order = settings.order(Probe(name, extra), value_bytes, folder)
+        try:
+            run(name, order)
+        except MeasurementError as error:
+            say(f"{name}: {error}")
+
+
+def _measure_probe(settings: Settings, name: str, value_bytes: int, shared: str) -> Figures:
+    probe = PROBES[name]
+    if probe.reads:
+        return run(probe.measurement, settings.order(probe, value_bytes, shared))
+    # A new folder each time, removed at the end: no dirty page burdens the next probe.
+    with TemporaryDirectory(dir=settings.folder) as folder:
+        return run(probe.measurement, settings.order(probe, value_bytes, folder))
+
+
+def _result_of(row: Row, value_bytes: int, samples: Samples) -> Result:
+    figures = [sample[row.figure] for sample in samples[row.probe]]
+    result: Result = {
+        "row": row.name,
+        "label": row.label,
+        "kind": row.kind,
+        "value_bytes": value_bytes,
+        "records": samples[row.probe][0].get("records"),
+        "unit": row.unit,
+        "figure": _spread(figures),
+        "also": {
+            name: {"median": median(sample[name] for sample in samples[row.probe]), "unit": unit}
+            for name, unit in row.also.items()
+        },
+    }
+    judged = figures
+    if row.against is not None:
+        others = [sample[row.figure] for sample in samples[row.against]]
+        judged = [figure / other for figure, other in zip(figures, others, strict=False)]
+        result["against"] = row.against
+        result["ratio"] = _spread(judged)
+    if row.goal is not None and value_bytes == GOAL_VALUE_BYTES:
+        middle = median(judged)
+        result["goal"] = row.goal
+        result["at_most"] = row.at_most
+        result["met"] = middle <= row.goal if row.at_most else middle >= row.goal
+    return result
+
+
+def _spread(values: list[float]) -> dict[str, float]:
+    return {"median": median(values), "min": min(values), "max": max(values)}
+
+
+def parse_settings(options: argparse.Namespace, folder: Path) -> Settings:
+    quick = options.quick
+    return Settings(
+        folder=folder,
+        rounds=options.rounds or (3 if quick else 5),
+        records=options.records or (300_000 if quick else 2_000_000),
+        crash_bytes=options.crash_bytes or (1 << 27 if quick else 1 << 30),
+        value_sizes=tuple(int(size) for size in options.value_bytes.split(",")),
+        rows=choose(options.rows),
+    )
+
+
+def make_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="benchmarks.suite", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer records and rounds")
+    parser.add_argument("--rows", help=f"some of: {', '.join(row.name for row in ROWS)}")
+    parser.add_argument("--rounds", type=int, help="medians are taken over them (5)")
+    parser.add_argument("--records", type=int, help="records of 100 bytes (2,000,000)")
+    parser.add_argument("--crash-bytes", type=int, help="size of the crashed partition (1 GiB)")
+    parser.add_argument("--value-bytes", default="100,1024", help="value sizes (100,1024)")
+    parser.add_argument("--dir", type=Path, help="where to write (the system's scratch folder)")
+    parser.add_argument("--out", type=Path, help="results as JSON")
+    parser.add_argument("--svg", type=Path, help="results as a picture")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = make_parser()
+    options = parser.parse_args(arguments)
+    with TemporaryDirectory(prefix="pylog-bench-", dir=options.dir) as folder:
+        try:
+            settings = parse_settings(options, Path(folder))
+        except ValueError as error:
+            parser.error(str(error))
+        machine = facts(settings.folder)
+        say = Console(stderr=True, highlight=False, markup=False).print
+        results = measure(settings, say)
+    document = {"machine": machine, "rounds": settings.rounds, "results": results}
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    console.print(describe(machine), highlight=False)
+    print_results(console, results)
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(document, indent=1) + "\n")
+    if options.svg:
+        write_svg(options.svg, document)
+
+
+if __name__ == "__main__":
+    main()
