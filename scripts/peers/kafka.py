@@ -28,7 +28,7 @@ import sys
 import tempfile
 import threading
 import xml.etree.ElementTree
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -147,6 +147,8 @@ def _run(
 
 
 def _java_command(main_class: str, *, heap: str = "512m") -> list[str]:
+    if shutil.which("java") is None:
+        raise PeerMissingError(find_missing(("java",)))
     if not is_fetched():
         raise PeerMissingError("Kafka's jars are not here yet: python scripts/peers/kafka.py fetch")
     return [
@@ -391,14 +393,19 @@ class KafkaBroker:
         return "\n".join(self._log_text().splitlines()[-20:])
 
 
-@contextlib.contextmanager
-def _interrupt_on_sigterm() -> Iterator[None]:
-    """Let SIGTERM end this program as Ctrl-C does, so that the broker is stopped on the way out."""
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
+def _run_broker_until_interrupted() -> None:
+    def interrupt(*_: object) -> None:
+        # The clean shutdown that follows is not to be cut off by a second signal.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGINT, interrupt)
+    with KafkaBroker() as broker:
+        sys.stdout.write(f"{broker.bootstrap_servers} (data: {broker.log_dir})\n")
+        sys.stdout.flush()
+        signal.pause()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -421,10 +428,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif options.command == "tool":
             sys.stdout.write(run_java(f"org.apache.kafka.tools.{options.name}", *options.arguments))
         else:
-            with _interrupt_on_sigterm(), KafkaBroker() as broker:
-                sys.stdout.write(f"{broker.bootstrap_servers} (data: {broker.log_dir})\n")
-                sys.stdout.flush()
-                signal.pause()
+            _run_broker_until_interrupted()
     except (PeerMissingError, PeerFailedError) as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
