@@ -1,9 +1,10 @@
 """Instruction counts a record, by callgrind: `python -m benchmarks.instructions`.
 
-A count repeats to a part in a thousand where wall time on a shared machine moves by a factor of
-two, so this is the figure to compare before and after a change. Each loop runs twice under
-valgrind, with few and with many records; the difference of the two counts, divided by the
-difference of the records, is free of the interpreter's start and of the imports. Valgrind has no
+A count hardly moves where wall time on a shared machine moves by a factor of two, so this is the
+figure to compare before and after a change. Each loop runs twice under valgrind, with few and
+with many records; the difference of the two counts, divided by the difference of the records, is
+free of the interpreter's start and of the imports, but for some two instructions of noise.
+Valgrind has no
 AVX-512 and serialises threads: the counts are of the user-space work, never of waiting.
 """
 
