@@ -157,13 +157,13 @@ def _measure_store(settings: Settings, name: str, value_bytes: int) -> Figures:
 
 
 COLUMNS = {
-    "append_1": "append, one a commit",
+    "append_1": "append, 1 a commit",
     "append_1000": "append, 1,000 a commit",
     "read": "read",
-    "durable_1": "durable, each",
-    "durable_100": "per 100",
-    "durable_1000": "per 1,000",
-    "bytes_per_record": "bytes a record on disk",
+    "durable_1": "durable, per 1",
+    "durable_100": "durable, per 100",
+    "durable_1000": "durable, per 1,000",
+    "bytes_per_record": "bytes a record",
 }
 
 
@@ -200,8 +200,6 @@ def charts_of(rows: Sequence[Row]) -> list[chart.Chart]:
                 for row in sorted(chosen, key=lambda row: -float(row[column]))
             ]
             title = f"{COLUMNS[column]}; {value_bytes}-byte values"
-            if column.startswith("durable"):
-                title = f"durable, {title}"
             charts.append(chart.Chart(title, bars, unit="records/s", log_scale=True))
     return charts
 

@@ -73,11 +73,11 @@ class RawFile(Store):
 
     @staticmethod
     def read(folder: Path, total: int) -> int:
-        count = 0
+        count, unpack = 0, HEADER.unpack
         with open(folder / RAW_FILE_NAME, "rb") as file:
             take = file.read
             while header := take(HEADER.size):
-                _offset, key_size, value_size = HEADER.unpack(header)
+                _offset, key_size, value_size = unpack(header)
                 _record = take(key_size), take(value_size)
                 count += 1
         return count
