@@ -1,0 +1,236 @@
+"""Columnar reading: one call, numpy arrays of offsets, timestamps and places of keys and values.
+
+Values are not touched: the arrays say where they lie in `Columns.buffer`, which is the segment's
+mapping itself for uncompressed batches, and the decompressed records for compressed ones.
+"""
+
+import numpy
+
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from libc.stdint cimport int32_t, int64_t, uint8_t
+
+from logcore._c cimport (
+    PL_BATCH_HEADER_SIZE, PL_BATCH_OK, PL_CODEC_MASK, PL_CONTROL_BIT,
+    pl_batch, pl_batch_status, pl_check_batch, pl_crc32c_init, pl_get_record, pl_record,
+    pl_record_timestamp,
+)
+from logcore.batch cimport corrupt_batch, decompress_records
+from logcore.reader cimport LogReader
+from logcore.segment cimport SegmentMap
+
+from logcore.errors import CorruptRecordError
+
+pl_crc32c_init()
+
+
+@cython.final
+cdef class Columns:
+    """Records as columns. All arrays have one entry a record, in offset order.
+
+    Attributes:
+        buffer: bytes-like that the positions are bytes of. Loading from it after another process
+            shortened the file ends this process (docs/caveats.md); `take` copies under a guard.
+        offsets: int64.
+        timestamps_ms: int64, ms since 1970.
+        key_positions, value_positions: int64, bytes in `buffer`.
+        key_sizes, value_sizes: int32, bytes; -1 for null.
+        next_offset: where to go on.
+    """
+
+    cdef readonly object buffer
+    cdef readonly object offsets
+    cdef readonly object timestamps_ms
+    cdef readonly object key_positions
+    cdef readonly object key_sizes
+    cdef readonly object value_positions
+    cdef readonly object value_sizes
+    cdef readonly int64_t next_offset
+
+    def __len__(self):
+        return len(self.offsets)
+
+    def key(self, row):
+        """The key of a row as bytes, None for null."""
+        return self.take(self.key_positions[row], self.key_sizes[row])
+
+    def value(self, row):
+        """The value of a row as bytes, None for null."""
+        return self.take(self.value_positions[row], self.value_sizes[row])
+
+    def take(self, int64_t position, int64_t size):
+        """Copy `size` bytes at `position` out of the buffer, None for size -1."""
+        if size < 0:
+            return None
+        if isinstance(self.buffer, SegmentMap):
+            copied = bytes(size)
+            (<SegmentMap>self.buffer).copy(PyBytes_AS_STRING(copied), position, size)
+            return copied
+        return self.buffer[position:position + size]
+
+    def to_arrow(self):
+        """A pyarrow.Table of offset, timestamp (ms), key and value (binary).
+
+        Raises:
+            ModuleNotFoundError: install the extra `arrow`.
+        """
+        from logcore.arrow import table_from_columns
+        return table_from_columns(self)
+
+
+cdef struct Walk:
+    const uint8_t *start          # of the buffer that positions are bytes of
+    const uint8_t *cursor         # first record
+    const uint8_t *end
+    pl_batch batch
+    int64_t least_offset
+    int64_t row
+    int64_t *offsets
+    int64_t *timestamps_ms
+    int64_t *key_positions
+    int32_t *key_sizes
+    int64_t *value_positions
+    int32_t *value_sizes
+    bint is_malformed
+
+
+cdef struct Check:
+    const uint8_t *data
+    int64_t size
+    pl_batch batch
+    int status
+
+
+cdef void _check_batch(void *argument) noexcept nogil:
+    cdef Check *check = <Check *>argument
+    check.status = pl_check_batch(check.data, check.size, &check.batch)
+
+
+cdef void _walk_records(void *argument) noexcept nogil:
+    cdef Walk *walk = <Walk *>argument
+    cdef pl_record record
+    cdef int64_t offset, row = walk.row
+    cdef int32_t i
+    cdef const uint8_t *cursor = walk.cursor
+    for i in range(walk.batch.record_count):
+        cursor = pl_get_record(cursor, walk.end, &record)
+        if cursor == NULL:
+            walk.is_malformed = True
+            return
+        offset = walk.batch.base_offset + record.offset_delta
+        if offset < walk.least_offset:
+            continue
+        walk.offsets[row] = offset
+        walk.timestamps_ms[row] = pl_record_timestamp(&walk.batch, &record)
+        walk.key_positions[row] = record.key - walk.start
+        walk.key_sizes[row] = record.key_size
+        walk.value_positions[row] = record.value - walk.start
+        walk.value_sizes[row] = record.value_size
+        row += 1
+    walk.is_malformed = cursor != walk.end
+    walk.row = row
+
+
+def read_columns(LogReader reader not None, int64_t max_records, int64_t max_bytes):
+    """Columns of whole batches from the reader's place on, within one segment.
+
+    At least one batch; further ones while both limits hold and they lie in the same buffer:
+    uncompressed ones in the mapping, or compressed ones one after another.
+    """
+    cdef pl_batch batch
+    cdef list placed = []
+    cdef int64_t record_count = 0, byte_count = 0, size
+    cdef bint is_compressed = False
+    cdef Columns columns = Columns()
+    cdef bint has_data = reader.refresh()
+    cdef SegmentMap segment = reader.segment
+    while has_data and reader.position < reader.segment_end:
+        size = reader.peek_batch(&batch)
+        if record_count and (record_count + batch.record_count > max_records
+                             or byte_count + size > max_bytes
+                             or is_compressed != bool(batch.attributes & PL_CODEC_MASK)):
+            break
+        if (batch.base_offset < reader.expected_offset
+                or (batch.base_offset > reader.expected_offset and not reader.allows_gaps)):
+            raise CorruptRecordError(
+                f"a batch claims offset {batch.base_offset} where {reader.expected_offset} was "
+                "expected", path=segment.path, position=reader.position)
+        if batch.record_count and not batch.attributes & PL_CONTROL_BIT:
+            is_compressed = bool(batch.attributes & PL_CODEC_MASK)
+            placed.append((reader.position, size))
+            record_count += batch.record_count
+            byte_count += size
+        reader.position += size
+        reader.expected_offset = batch.base_offset + batch.last_offset_delta + 1
+    return _fill_columns(columns, reader, segment, placed, record_count, is_compressed)
+
+
+cdef Columns _fill_columns(Columns columns, LogReader reader, SegmentMap segment, list placed,
+                           int64_t record_count, bint is_compressed):
+    cdef Walk walk
+    cdef Check check
+    cdef int64_t[::1] offsets, timestamps_ms, key_positions, value_positions
+    cdef int32_t[::1] key_sizes, value_sizes
+    cdef bytes copied
+    cdef bytes records
+    cdef int64_t position, size
+    cdef list parts = []
+    arrays = [numpy.empty(record_count, dtype) for dtype in
+              ("i8", "i8", "i8", "i4", "i8", "i4")]
+    offsets, timestamps_ms, key_positions = arrays[0], arrays[1], arrays[2]
+    key_sizes, value_positions, value_sizes = arrays[3], arrays[4], arrays[5]
+    walk.row = 0
+    walk.is_malformed = False
+    walk.least_offset = reader.next_offset
+    if record_count:
+        walk.offsets = &offsets[0]
+        walk.timestamps_ms = &timestamps_ms[0]
+        walk.key_positions = &key_positions[0]
+        walk.key_sizes = &key_sizes[0]
+        walk.value_positions = &value_positions[0]
+        walk.value_sizes = &value_sizes[0]
+    base = 0
+    for position, size in placed:
+        if is_compressed:
+            copied = bytes(size)
+            segment.copy(PyBytes_AS_STRING(copied), position, size)
+            check.data = <const uint8_t *>PyBytes_AS_STRING(copied)
+            check.size = size
+            with nogil:
+                _check_batch(&check)
+        else:
+            check.data = segment.start + position
+            check.size = size
+            segment.call(_check_batch, &check)
+        if check.status != PL_BATCH_OK or check.batch.leader_epoch > reader.commit.leader_epoch:
+            raise corrupt_batch(<pl_batch_status>check.status, segment.path, position,
+                                check.batch.base_offset)
+        walk.batch = check.batch
+        if is_compressed:
+            records = decompress_records(check.data, &check.batch)
+            walk.cursor = <const uint8_t *>PyBytes_AS_STRING(records)
+            walk.end = walk.cursor + PyBytes_GET_SIZE(records)
+            walk.start = walk.cursor - <int64_t>base
+            base += PyBytes_GET_SIZE(records)
+            parts.append(records)
+            with nogil:
+                _walk_records(&walk)
+        else:
+            walk.start = segment.start
+            walk.cursor = segment.start + position + PL_BATCH_HEADER_SIZE
+            walk.end = segment.start + position + size
+            segment.call(_walk_records, &walk)
+        if walk.is_malformed:
+            raise CorruptRecordError("malformed records in a batch", path=segment.path,
+                                     position=position, offset=check.batch.base_offset)
+    if walk.row < record_count:   # records below the wanted offset, in the first batch
+        arrays = [array[:walk.row] for array in arrays]
+    (columns.offsets, columns.timestamps_ms, columns.key_positions, columns.key_sizes,
+     columns.value_positions, columns.value_sizes) = arrays
+    columns.next_offset = max(reader.next_offset, reader.expected_offset)
+    if is_compressed:
+        columns.buffer = b"".join(parts)
+    else:
+        segment.show(reader.segment_end)
+        columns.buffer = segment
+    return columns

@@ -1,0 +1,789 @@
+"""Log: the segments of one partition; append, flush, roll, read, wait.
+
+Any number of Log handles, in any number of processes and threads, may be open on one folder. The
+life of an append: take the writer lock (c/shared.h), pwrite the batch at the published end, write
+the sparse index entries, publish the commit record, wake. Everything below the published end is
+immutable. What is decided once a segment or once an open stands in Python beside this file:
+opening.py, recovery.py, retention.py.
+"""
+
+import errno
+import os
+
+cimport cython
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.exc cimport PyErr_CheckSignals
+from libc.string cimport memset
+from posix.fcntl cimport O_CREAT, O_RDONLY, O_RDWR, O_TRUNC
+from posix.unistd cimport close, usleep
+
+from logcore._c cimport (
+    PL_BASE_OFFSET_AT, PL_BATCH_OK, PL_BATCH_PREFIX_SIZE, PL_LEADER_EPOCH_AT,
+    PL_LOCK_STOLEN, PL_OFFSET_ENTRY_SIZE, PL_TIME_ENTRY_SIZE, pl_batch,
+    pl_bell_ring, pl_check_batch, pl_clock_ns, pl_crc32c_init, pl_fdatasync, pl_fsync,
+    pl_join_flush, pl_leave_flush, pl_load_batch, pl_load_durable_offset, pl_load_io_error,
+    pl_load_seq, pl_lock_writer, pl_open_at, pl_poison, pl_publish_commit, pl_put_offset_entry,
+    pl_put_time_entry, pl_pwrite_all, pl_read_commit, pl_segment_name, pl_stamp_log_append_time,
+    pl_store_durable_offset, pl_store_u32, pl_store_u64, pl_truncate, pl_unlock_writer,
+    pl_wait_for_publish, pl_wake_followers, pl_wall_clock_ms,
+)
+from logcore.reader cimport LogReader
+from logcore.segment cimport SegmentMap
+from logcore.shared cimport SharedState, WakeWord, fork_count
+
+from logcore import layout, opening, recovery_mark, segments, timestamps
+from logcore.config import LogConfig
+from logcore.errors import (
+    FsyncError, InvalidRecordError, LogClosedError, OffsetMismatchError, OffsetOutOfRangeError,
+    ReadOnlyError, RecordTooLargeError, error_from_errno,
+)
+
+pl_crc32c_init()
+
+DEFAULT_LOCK_TIMEOUT_MS = 60_000
+MAPPED_SEGMENTS = 16   # kept mapped by one handle; readers keep theirs beyond that
+
+cdef int64_t SLICE_NS = 50_000_000      # between two looks at pending signals
+cdef int64_t MAX_OFFSETS_IN_SEGMENT = 0x7fffffff
+cdef int64_t POISONED = -100001         # beside -errno in the results of nogil functions
+cdef int64_t WRONG_OFFSET = -100002
+
+
+@cython.final
+cdef class Log:
+    """One partition: a folder of segments that only grows at its end.
+
+    Args:
+        path: the partition's folder; made when missing.
+        config: Kafka's topic configs.
+        read_only: look only. Works on a read-only file system, takes no slot and no lock.
+        create: False raises FileNotFoundError where there is no partition.
+        recovery: after a crash of the machine, "strict" refuses a log that lost records which
+            were durable; "point_in_time" keeps what stands before the damage. Cut bytes go to
+            quarantine/, never away.
+        notify: a folder's WakeWord, rung with each append.
+        topic_id: uuid.UUID for a new partition's metadata; a random one by default.
+        lock_timeout_ms: how long to wait for a writer that is alive and does not move.
+
+    Raises:
+        CorruptRecordError, UnsupportedFormatError, UnsupportedFileSystemError, DiskFullError,
+        LogIOError: with the place and what to do.
+    """
+
+    def __cinit__(self):
+        self.directory_fd = -1
+        self._forget_files()
+        self.segments_generation = -1
+
+    def __init__(self, path, config=None, *, read_only=False, create=True, recovery="strict",
+                 notify=None, topic_id=None, lock_timeout_ms=DEFAULT_LOCK_TIMEOUT_MS,
+                 allow_network_file_system=False):
+        self.path = os.path.abspath(os.fspath(path))
+        self.is_read_only = read_only
+        self.recovery_mode = opening.check_recovery_mode(recovery)
+        self.notify = notify
+        self.lock_timeout_ms = lock_timeout_ms
+        self.is_closed = True
+        self.maps = {}
+        self.reconfigure(config if config is not None else LogConfig())
+        opening.prepare_folder(self.path, create=create and not read_only, topic_id=topic_id,
+                               allow_network_file_system=allow_network_file_system)
+        self._attach()
+
+    def _attach(self):
+        """Open the folder and the shared page: at first, and again in a forked child."""
+        self.fork_count = fork_count()
+        self._forget_files()
+        self.maps.clear()
+        self.segments_generation = -1
+        self.directory_fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.shared = SharedState(os.path.join(self.path, layout.STATE_FILE))
+        memset(&self.fixed_commit, 0, sizeof(self.fixed_commit))
+        try:
+            if self.is_read_only:
+                self.is_live = self.shared.open_read_only()
+                if not self.is_live:
+                    self._fix_commit(opening.look(self.path, self.recovery_mode))
+            else:
+                self.is_live = True
+                self.recovered = opening.attach(self.shared, self.path, self.config,
+                                                self.recovery_mode)
+        except BaseException:
+            self.shared.close()
+            os.close(self.directory_fd)
+            self.directory_fd = -1
+            raise
+        self.is_closed = False
+
+    def _fix_commit(self, commit):
+        self.fixed_commit.segment_base_offset = commit["segment_base_offset"]
+        self.fixed_commit.end_position = commit["end_position"]
+        self.fixed_commit.log_end_offset = commit["log_end_offset"]
+        self.fixed_commit.log_start_offset = commit["log_start_offset"]
+        self.fixed_commit.max_timestamp_ms = commit["max_timestamp_ms"]
+        self.fixed_commit.leader_epoch = commit["leader_epoch"]
+        self.fixed_commit.last_stable_offset = commit["last_stable_offset"]
+        # Indexes of files that nobody owns: as long as they are; look-ups are checked anyway.
+        self.fixed_commit.offset_index_size = 1 << 40
+        self.fixed_commit.time_index_size = 1 << 40
+
+    cdef void _forget_files(self) noexcept:
+        self.active_base_offset = -1
+        self.log_fd = self.offset_index_fd = self.time_index_fd = -1
+        self.flush_base_offset = -1
+        self.flush_fd = -1
+
+    cdef int check_open(self) except -1:
+        if self.is_closed:
+            raise LogClosedError(f"{self.path}: the log is closed")
+        if self.fork_count != fork_count():
+            self._attach()   # a forked child: its parent's locks are not ours
+        return 0
+
+    def reconfigure(self, config):
+        """Use other topic configs from now on."""
+        self.config = config
+        self.segment_bytes = config.segment_bytes
+        self.segment_ms = config.segment_ms - segments.roll_jitter_ms(config)
+        self.max_index_size = config.segment_index_bytes
+        self.index_interval_bytes = config.index_interval_bytes
+        self.max_message_bytes = config.max_message_bytes
+        self.uses_log_append_time = config.message_timestamp_type == "LogAppendTime"
+
+    def close(self):
+        """Give up this handle. Idempotent. The files end at the last batch: nothing to trim."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        if self.fork_count == fork_count():
+            for fd in (self.log_fd, self.offset_index_fd, self.time_index_fd, self.flush_fd):
+                if fd >= 0:
+                    os.close(fd)
+            os.close(self.directory_fd)
+        self._forget_files()
+        self.directory_fd = -1
+        self.maps.clear()
+        self.shared.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        self.close()
+
+    def __dealloc__(self):
+        if not self.is_closed and self.directory_fd >= 0 and self.fork_count == fork_count():
+            for fd in (self.log_fd, self.offset_index_fd, self.time_index_fd, self.flush_fd):
+                if fd >= 0:
+                    close(fd)
+            close(self.directory_fd)
+
+    def __repr__(self):
+        state = "closed" if self.is_closed else "read-only" if self.is_read_only else "open"
+        return f"<Log {self.path!r} {state}>"
+
+    # ---- where the log stands ----
+
+    cdef uint64_t load_commit(self, pl_commit *commit) except? 0:
+        self.check_open()
+        if not self.is_live:
+            commit[0] = self.fixed_commit
+            return 1
+        return pl_read_commit(self.shared.state, commit)
+
+    cdef uint64_t load_seq(self) noexcept nogil:
+        return pl_load_seq(self.shared.state) if self.is_live else 1
+
+    def commit(self):
+        """The published commit record as a dict (see shared.COMMIT_FIELDS)."""
+        self.check_open()
+        if self.is_live:
+            return self.shared.commit()
+        return {"segment_base_offset": self.fixed_commit.segment_base_offset,
+                "end_position": self.fixed_commit.end_position,
+                "log_end_offset": self.fixed_commit.log_end_offset,
+                "log_start_offset": self.fixed_commit.log_start_offset,
+                "max_timestamp_ms": self.fixed_commit.max_timestamp_ms,
+                "leader_epoch": self.fixed_commit.leader_epoch,
+                "segment_list_generation": 0}
+
+    @property
+    def log_start_offset(self):
+        """First offset that may be read."""
+        cdef pl_commit commit
+        self.load_commit(&commit)
+        return commit.log_start_offset
+
+    @property
+    def log_end_offset(self):
+        """Offset of the next record to be written."""
+        cdef pl_commit commit
+        self.load_commit(&commit)
+        return commit.log_end_offset
+
+    @property
+    def high_watermark(self):
+        """Records below it may be read: with one copy of the log, its end."""
+        return self.log_end_offset
+
+    @property
+    def durable_offset(self):
+        """Records below it survive a power cut, as far as the disk keeps its word."""
+        self.check_open()
+        if not self.is_live:
+            return self.fixed_commit.log_end_offset
+        return pl_load_durable_offset(self.shared.state)
+
+    @property
+    def leader_epoch(self):
+        """How often the log was recovered after a crash of the machine."""
+        cdef pl_commit commit
+        self.load_commit(&commit)
+        return commit.leader_epoch
+
+    @property
+    def size_bytes(self):
+        """Bytes of all .log files."""
+        return sum(segment.size_bytes for segment in self.segments())
+
+    # ---- append ----
+
+    def append(self, batch, int64_t expected_offset=-1):
+        """Append one record batch v2 as a producer sends it; its base offset is set here.
+
+        Args:
+            batch: bytes-like; copied first, so a later change of it does no harm.
+            expected_offset: append only if this is the log end offset; -1 for any.
+
+        Returns:
+            The offset of the batch's first record. The records are in the page cache: they survive
+            the death of every process, and a power cut after `flush`.
+
+        Raises:
+            InvalidRecordError: the batch is malformed or not for clients to write.
+            RecordTooLargeError, OffsetMismatchError, DiskFullError, FsyncError, LockTimeoutError.
+        """
+        cdef Py_buffer view
+        cdef pl_batch header
+        cdef int status
+        PyObject_GetBuffer(batch, &view, PyBUF_SIMPLE)
+        try:
+            copied = PyBytes_FromStringAndSize(<const char *>view.buf, view.len)
+        finally:
+            PyBuffer_Release(&view)
+        cdef uint8_t *data = <uint8_t *>PyBytes_AS_STRING(copied)
+        cdef size_t size = len(copied)
+        with nogil:
+            status = pl_check_batch(data, size, &header)
+        if status != PL_BATCH_OK or header.batch_length + PL_BATCH_PREFIX_SIZE != size:
+            raise InvalidRecordError("append takes exactly one whole record batch v2 with its CRC")
+        if header.record_count != header.last_offset_delta + 1 or header.record_count < 1:
+            raise InvalidRecordError("record_count is not last_offset_delta + 1")
+        return self.append_raw(data, size, expected_offset)
+
+    cdef int64_t append_raw(self, uint8_t *batch, size_t size, int64_t expected_offset) except -1:
+        """Append a sealed batch; its base offset, epoch and maybe timestamp are written into it."""
+        cdef int64_t result = 0, now_ms
+        cdef int64_t log_end_offset = 0
+        cdef uint64_t owner = 0
+        cdef int status
+        cdef int64_t deadline_ns = 0
+        cdef pl_state *state
+        self.check_open()
+        if self.is_read_only:
+            raise ReadOnlyError(f"{self.path}: opened for reading only")
+        if <int64_t>size > self.max_message_bytes or <int64_t>size > self.segment_bytes:
+            raise RecordTooLargeError(
+                f"a batch of {size} bytes is over max.message.bytes={self.max_message_bytes} "
+                f"or segment.bytes={self.segment_bytes}")
+        cdef SharedState shared = self.shared
+        mapping = shared.mapping   # outlives a close() by another thread
+        state = shared.state
+        while True:
+            with nogil:
+                status = pl_lock_writer(state, shared.fd, shared.self_word, SLICE_NS, &owner)
+                if status >= 0:
+                    now_ms = pl_wall_clock_ms()
+                    result = self._append_locked(state, status, batch, size, expected_offset,
+                                                 now_ms, &log_end_offset)
+                    pl_unlock_writer(state)
+                    if result >= 0:
+                        pl_wake_followers(state)
+                        if self.notify is not None:
+                            pl_bell_ring(self.notify.bell)
+            if status >= 0:
+                break
+            PyErr_CheckSignals()
+            if deadline_ns == 0:
+                deadline_ns = pl_clock_ns() + self.lock_timeout_ms * 1_000_000
+            elif pl_clock_ns() > deadline_ns:
+                raise shared.lock_timeout(owner, self.lock_timeout_ms)
+        if result >= 0:
+            return result
+        if result == WRONG_OFFSET:
+            raise OffsetMismatchError(
+                f"{self.path}: expected to append at offset {expected_offset}, the log ends at "
+                f"{log_end_offset}", expected_offset=expected_offset,
+                log_end_offset=log_end_offset)
+        if result == POISONED:
+            raise self._poisoned()
+        raise error_from_errno(-result, "append to", self.path)
+
+    cdef int64_t _append_locked(self, pl_state *state, int lock_status, uint8_t *data, size_t size,
+                                int64_t expected_offset, int64_t now_ms,
+                                int64_t *log_end_offset) noexcept nogil:
+        cdef pl_commit commit
+        cdef pl_batch batch
+        cdef int64_t status
+        if pl_load_io_error(state):
+            return POISONED
+        pl_read_commit(state, &commit)
+        log_end_offset[0] = commit.log_end_offset
+        status = self._use_active(&commit, lock_status == PL_LOCK_STOLEN)
+        if status < 0:
+            return status
+        if expected_offset >= 0 and expected_offset != commit.log_end_offset:
+            return WRONG_OFFSET
+        if self.uses_log_append_time:
+            pl_stamp_log_append_time(data, size, now_ms)
+        pl_load_batch(data, &batch)
+        if self._must_roll(&commit, &batch, size, now_ms):
+            status = self._roll_locked(state, &commit, now_ms)
+            if status < 0:
+                return status
+        pl_store_u64(data + PL_BASE_OFFSET_AT, commit.log_end_offset)
+        pl_store_u32(data + PL_LEADER_EPOCH_AT, <uint32_t>commit.leader_epoch)
+        status = pl_pwrite_all(self.log_fd, data, size, commit.end_position)
+        if status < 0:
+            pl_truncate(self.log_fd, commit.end_position)
+            return status
+        self._index_batch(&commit, &batch)
+        commit.unindexed_bytes += size
+        if commit.end_position == 0:
+            commit.first_timestamp_ms = batch.max_timestamp_ms
+        commit.end_position += size
+        commit.log_end_offset += batch.last_offset_delta + 1
+        commit.last_stable_offset = commit.log_end_offset
+        pl_publish_commit(state, &commit)
+        return log_end_offset[0]
+
+    cdef int64_t _use_active(self, pl_commit *commit, bint is_stolen) noexcept nogil:
+        """Have the active segment's files open; cut what a dead writer left beyond the end."""
+        cdef int64_t status
+        if self.active_base_offset != commit.segment_base_offset:
+            status = self._open_active(commit.segment_base_offset, 0)
+            if status < 0:
+                return status
+        if is_stolen:
+            status = pl_truncate(self.log_fd, commit.end_position)
+            if status == 0:
+                status = pl_truncate(self.offset_index_fd, commit.offset_index_size)
+            if status == 0:
+                status = pl_truncate(self.time_index_fd, commit.time_index_size)
+            return status
+        return 0
+
+    cdef int64_t _open_active(self, int64_t base_offset, int extra_flags) noexcept nogil:
+        cdef char name[64]
+        cdef int fd
+        self._close_active()
+        pl_segment_name(name, base_offset, b".log")
+        self.log_fd = pl_open_at(self.directory_fd, name, O_RDWR | extra_flags, 0o600)
+        if self.log_fd < 0:
+            return self.log_fd
+        pl_segment_name(name, base_offset, b".index")
+        self.offset_index_fd = pl_open_at(self.directory_fd, name, O_RDWR | O_CREAT | extra_flags,
+                                          0o600)
+        if self.offset_index_fd < 0:
+            return self.offset_index_fd
+        pl_segment_name(name, base_offset, b".timeindex")
+        self.time_index_fd = pl_open_at(self.directory_fd, name, O_RDWR | O_CREAT | extra_flags,
+                                        0o600)
+        if self.time_index_fd < 0:
+            return self.time_index_fd
+        self.active_base_offset = base_offset
+        return 0
+
+    cdef void _close_active(self) noexcept nogil:
+        if self.log_fd >= 0:
+            close(self.log_fd)
+        if self.offset_index_fd >= 0:
+            close(self.offset_index_fd)
+        if self.time_index_fd >= 0:
+            close(self.time_index_fd)
+        self.log_fd = self.offset_index_fd = self.time_index_fd = -1
+        self.active_base_offset = -1
+
+    cdef void _index_batch(self, pl_commit *commit, pl_batch *batch) noexcept nogil:
+        """Sparse entries for the batch about to be published. An index is a hint: where the disk
+        has no room for an entry, the next batch tries again."""
+        cdef uint8_t entry[16]
+        cdef int64_t last_offset = commit.log_end_offset + batch.last_offset_delta
+        if batch.max_timestamp_ms > commit.max_timestamp_ms:
+            commit.max_timestamp_ms = batch.max_timestamp_ms
+            commit.max_timestamp_offset = last_offset
+        if commit.unindexed_bytes <= self.index_interval_bytes:
+            return
+        pl_put_offset_entry(entry, <uint32_t>(last_offset - commit.segment_base_offset),
+                            <uint32_t>commit.end_position)
+        if pl_pwrite_all(self.offset_index_fd, entry, PL_OFFSET_ENTRY_SIZE,
+                         commit.offset_index_size) < 0:
+            return
+        commit.offset_index_size += PL_OFFSET_ENTRY_SIZE
+        self._index_time(commit)
+        commit.unindexed_bytes = 0
+
+    cdef void _index_time(self, pl_commit *commit) noexcept nogil:
+        cdef uint8_t entry[16]
+        if commit.max_timestamp_ms <= commit.time_index_last_ms:
+            return
+        pl_put_time_entry(entry, commit.max_timestamp_ms,
+                          <uint32_t>(commit.max_timestamp_offset - commit.segment_base_offset))
+        if pl_pwrite_all(self.time_index_fd, entry, PL_TIME_ENTRY_SIZE,
+                         commit.time_index_size) < 0:
+            return
+        commit.time_index_size += PL_TIME_ENTRY_SIZE
+        commit.time_index_last_ms = commit.max_timestamp_ms
+
+    cdef bint _must_roll(self, pl_commit *commit, pl_batch *batch, size_t size,
+                         int64_t now_ms) noexcept nogil:
+        """Source: Kafka LogSegment.shouldRoll."""
+        cdef int64_t waited_ms
+        if commit.end_position == 0:
+            return False
+        if commit.end_position + <int64_t>size > self.segment_bytes:
+            return True
+        if commit.first_timestamp_ms >= 0 and batch.max_timestamp_ms >= 0:
+            waited_ms = batch.max_timestamp_ms - commit.first_timestamp_ms
+        else:
+            waited_ms = now_ms - commit.segment_created_ms
+        return (
+            waited_ms > self.segment_ms
+            or commit.offset_index_size + PL_OFFSET_ENTRY_SIZE > self.max_index_size
+            # the last slot is kept for the entry that a roll adds
+            or commit.time_index_size + 2 * PL_TIME_ENTRY_SIZE > self.max_index_size
+            or (commit.log_end_offset + batch.last_offset_delta - commit.segment_base_offset
+                > MAX_OFFSETS_IN_SEGMENT)
+        )
+
+    cdef int64_t _roll_locked(self, pl_state *state, pl_commit *commit,
+                              int64_t now_ms) noexcept nogil:
+        """Seal the active segment and begin one at the log end. Published at once."""
+        cdef int64_t status
+        self._index_time(commit)
+        # No O_EXCL: a file of this name is the leftover of a roll that died before its publish.
+        status = self._open_active(commit.log_end_offset, O_CREAT | O_TRUNC)
+        if status < 0:
+            self._close_active()
+            return status
+        commit.segment_base_offset = commit.log_end_offset
+        commit.end_position = 0
+        commit.offset_index_size = 0
+        commit.time_index_size = 0
+        commit.unindexed_bytes = 0
+        commit.max_timestamp_ms = -1
+        commit.max_timestamp_offset = -1
+        commit.time_index_last_ms = -1
+        commit.first_timestamp_ms = -1
+        commit.segment_created_ms = now_ms
+        commit.segment_list_generation += 1
+        pl_publish_commit(state, commit)
+        return 0
+
+    def roll(self):
+        """Seal the active segment if it holds anything. Returns the active base offset."""
+        cdef pl_commit commit
+        cdef int64_t status = 0
+        self.check_open()
+        cdef int lock_status = self.shared.lock(self.lock_timeout_ms)
+        try:
+            pl_read_commit(self.shared.state, &commit)
+            status = self._use_active(&commit, lock_status == PL_LOCK_STOLEN)
+            if status == 0 and commit.end_position > 0:
+                status = self._roll_locked(self.shared.state, &commit, pl_wall_clock_ms())
+        finally:
+            self.shared.unlock()
+        if status < 0:
+            raise error_from_errno(-status, "roll", self.path)
+        return commit.segment_base_offset
+
+    def _poisoned(self):
+        code = self.shared.io_error
+        if code == errno.ENOENT:
+            return LogClosedError(f"{self.path}: the partition was deleted")
+        return FsyncError(
+            f"{self.path}: a flush failed ({os.strerror(code)}); what was not durable may be gone. "
+            "The partition takes no more records until every program on it has closed it and it "
+            "is opened anew, which checks what the disk really holds"
+        )
+
+    def mark_deleted(self):
+        """Make every handle on the partition refuse appends: its folder is about to go."""
+        self.check_open()
+        pl_poison(self.shared.state, errno.ENOENT, self.shared.self_word)
+        pl_wake_followers(self.shared.state)
+
+    # ---- flush ----
+
+    def flush(self):
+        """Make everything that is in the log now durable: one fdatasync for all who wait.
+
+        Returns:
+            The durable offset.
+
+        Raises:
+            FsyncError: the disk failed. It stays so for every process: a second fdatasync would
+                say yes while the data is gone.
+        """
+        cdef pl_commit commit
+        self.load_commit(&commit)
+        if self.is_live and not self.is_read_only:
+            self.flush_to(commit.log_end_offset)
+        return self.durable_offset
+
+    cdef int64_t flush_to(self, int64_t offset) except -1:
+        """Wait until records below `offset` are durable, as the leader of a flush or a follower."""
+        cdef SharedState shared
+        cdef pl_state *state
+        cdef int status, error
+        self.check_open()
+        shared = self.shared
+        mapping = shared.mapping
+        state = shared.state
+        while True:
+            with nogil:
+                status = pl_join_flush(state, shared.fd, shared.self_word, offset, SLICE_NS)
+            if status == 0:
+                return pl_load_durable_offset(state)
+            if status == 1:
+                error = errno.EINTR
+                try:
+                    error = self._sync_as_leader(state)
+                finally:
+                    if error != 0 and error != errno.EINTR:
+                        pl_poison(state, error, shared.self_word)
+                    pl_leave_flush(state)
+                continue
+            if status == -errno.EIO:
+                raise self._poisoned()
+            PyErr_CheckSignals()
+
+    cdef int _sync_as_leader(self, pl_state *state) except -1:
+        """fdatasync up to the published end; returns 0 or errno. With the flush lock held."""
+        cdef pl_commit commit
+        cdef char name[64]
+        cdef int status = 0
+        pl_read_commit(state, &commit)
+        if state.durable_segment_base_offset != commit.segment_base_offset:
+            status = self._sync_sealed(state.durable_segment_base_offset,
+                                       commit.segment_base_offset)
+            if status != 0:
+                return status
+        if self.flush_base_offset != commit.segment_base_offset:
+            if self.flush_fd >= 0:
+                close(self.flush_fd)
+            pl_segment_name(name, commit.segment_base_offset, b".log")
+            self.flush_fd = pl_open_at(self.directory_fd, name, O_RDONLY, 0)
+            self.flush_base_offset = commit.segment_base_offset
+            if self.flush_fd < 0:
+                self.flush_base_offset = -1
+                return -self.flush_fd
+        with nogil:
+            status = pl_fdatasync(self.flush_fd)
+            if status == 0 and state.synced_segment_base_offset != commit.segment_base_offset:
+                status = pl_fsync(self.directory_fd)
+        if status == 0:
+            state.synced_segment_base_offset = commit.segment_base_offset
+            state.durable_segment_base_offset = commit.segment_base_offset
+            state.durable_position = commit.end_position
+            pl_store_durable_offset(state, commit.log_end_offset)
+        return -status
+
+    cdef int _sync_sealed(self, int64_t first_base_offset, int64_t active_base_offset) except -1:
+        """Sync the segments that were sealed since the last flush, indexes too."""
+        cdef int fd, status
+        for base_offset in segments.list_bases(self.path):
+            if not first_base_offset <= base_offset < active_base_offset:
+                continue
+            for suffix in (layout.LOG_SUFFIX, layout.INDEX_SUFFIX, layout.TIME_INDEX_SUFFIX):
+                name = os.fsencode(layout.segment_file_name(base_offset, suffix))
+                fd = pl_open_at(self.directory_fd, name, O_RDONLY, 0)
+                if fd == -errno.ENOENT:
+                    continue   # deleted by retention meanwhile, or never indexed
+                if fd < 0:
+                    return -fd
+                with nogil:
+                    status = pl_fdatasync(fd)
+                    close(fd)
+                if status < 0:
+                    return -status
+        return 0
+
+    def write_recovery_mark(self):
+        """Note on disk up to where the log is durable, so that recovery begins there."""
+        self.check_open()
+        if self.is_live and not self.is_read_only:
+            recovery_mark.write_for(self, self.shared)
+
+    # ---- read ----
+
+    def _bases(self):
+        """Base offsets of the published segments, ascending."""
+        cdef pl_commit commit
+        self.load_commit(&commit)
+        if self.segments_generation != commit.segment_list_generation or not self.is_live:
+            self.segment_bases = [base for base in segments.list_bases(self.path)
+                                  if base <= commit.segment_base_offset]
+            self.segments_generation = commit.segment_list_generation
+        return self.segment_bases
+
+    cdef SegmentMap map_segment(self, int64_t base_offset):
+        cdef SegmentMap segment = self.maps.pop(base_offset, None)
+        if segment is None:
+            path = os.path.join(self.path,
+                                layout.segment_file_name(base_offset, layout.LOG_SUFFIX))
+            segment = SegmentMap(path, base_offset, self.segment_bytes)
+            if len(self.maps) >= MAPPED_SEGMENTS:
+                del self.maps[next(iter(self.maps))]
+        self.maps[base_offset] = segment
+        return segment
+
+    def reader(self, int64_t offset, int64_t fetch_bytes=256 << 10):
+        """A cursor that begins at `offset`.
+
+        Raises:
+            OffsetOutOfRangeError: not within [log_start_offset, log_end_offset].
+        """
+        return LogReader(self, offset, fetch_bytes)
+
+    def read(self, int64_t offset, int64_t max_bytes):
+        """Whole batches as they stand in the log, from the one that holds `offset`.
+
+        Returns:
+            At least one batch, however large, and others within max_bytes; b"" at the log end.
+        """
+        return LogReader(self, offset, max_bytes).read_batches(max_bytes)
+
+    def read_columns(self, int64_t offset, int64_t max_records=65536, int64_t max_bytes=64 << 20):
+        """Records as numpy arrays of offsets, timestamps and the places of keys and values.
+
+        See columns.Columns. Returns at least one batch's records, empty at the log end; at a
+        segment's end it stops short: go on at `columns.next_offset`.
+        """
+        from logcore.columns import read_columns
+        return read_columns(LogReader(self, offset), max_records, max_bytes)
+
+    def offset_for_timestamp(self, int64_t timestamp_ms):
+        """(offset, timestamp_ms) of the first record at or after a time, None when there is none.
+
+        Source: Kafka UnifiedLog.fetchOffsetByTimestamp.
+        """
+        return timestamps.find_timestamp(self, timestamp_ms)
+
+    def segments(self):
+        """retention.SegmentInfo of each segment, oldest first."""
+        return segments.describe(self, self._bases(), self.commit())
+
+    # ---- shorten ----
+
+    def raise_log_start(self, int64_t offset):
+        """Raise log_start_offset to `offset` if it is below: True when it changed."""
+        cdef pl_commit commit
+        self.check_open()
+        if not 0 <= offset <= self.log_end_offset:
+            raise OffsetOutOfRangeError(
+                f"{self.path}: cannot begin the log at offset {offset}, it ends at "
+                f"{self.log_end_offset}")
+        cdef int lock_status = self.shared.lock(self.lock_timeout_ms)
+        try:
+            pl_read_commit(self.shared.state, &commit)
+            if self._use_active(&commit, lock_status == PL_LOCK_STOLEN) < 0:
+                pass   # the next append tries again and reports
+            changed = offset > commit.log_start_offset
+            if changed:
+                commit.log_start_offset = offset
+                commit.segment_list_generation += 1
+                pl_publish_commit(self.shared.state, &commit)
+        finally:
+            self.shared.unlock()
+        return changed
+
+    def delete_records(self, int64_t before_offset):
+        """Forget the records below an offset, -1 for all; whole segments below it are unlinked.
+
+        Returns:
+            The new log_start_offset, durable.
+        """
+        self.raise_log_start(self.log_end_offset if before_offset == -1 else before_offset)
+        self.flush()
+        recovery_mark.write_for(self, self.shared)
+        segments.delete_below(self, self.log_start_offset)
+        return self.log_start_offset
+
+    def apply_retention(self, now_ms=None):
+        """Delete what retention.ms and retention.bytes let go. Returns the deleted SegmentInfos."""
+        return segments.apply_retention(self, pl_wall_clock_ms() if now_ms is None else now_ms)
+
+    def seal_checksums(self):
+        """Write the .sum file of each sealed segment without one. Returns how many."""
+        from logcore import seal
+        return seal.write_missing(self.path, self._bases()[:-1])
+
+    def try_maintenance(self):
+        """True when this handle may do the partition's housekeeping (one handle at a time)."""
+        self.check_open()
+        return self.is_live and not self.is_read_only and self.shared.try_maintenance()
+
+    def end_maintenance(self):
+        """Let another handle do the housekeeping."""
+        self.shared.end_maintenance()
+
+    # ---- wait ----
+
+    cdef int wait_for_publish(self, uint64_t seen_seq, int64_t spin_ns,
+                              int64_t timeout_ns) except -1:
+        """Sleep until something was published after `seen_seq`: 1, or 0 after the timeout."""
+        cdef int64_t deadline_ns = pl_clock_ns() + timeout_ns
+        cdef int64_t left_ns = timeout_ns
+        cdef SharedState shared = self.shared
+        mapping = shared.mapping
+        cdef pl_state *state = shared.state
+        cdef int published = 0
+        while True:
+            with nogil:
+                if self.is_live and not self.is_read_only:
+                    published = pl_wait_for_publish(state, seen_seq, spin_ns,
+                                                    min(left_ns, SLICE_NS))
+                else:
+                    published = self._poll_for_publish(state, seen_seq, min(left_ns, SLICE_NS))
+            if published:
+                return 1
+            PyErr_CheckSignals()
+            left_ns = deadline_ns - pl_clock_ns()
+            if left_ns <= 0:
+                return 0
+
+    cdef int _poll_for_publish(self, pl_state *state, uint64_t seen_seq,
+                               int64_t timeout_ns) noexcept nogil:
+        """A read-only page cannot count its sleepers: look every millisecond."""
+        cdef int64_t deadline_ns = pl_clock_ns() + timeout_ns
+        while True:
+            if self.is_live and pl_load_seq(state) != seen_seq:
+                return 1
+            if pl_clock_ns() >= deadline_ns:
+                return 0
+            usleep(1000)
+
+    def wait(self, int64_t offset, double timeout_s):
+        """Sleep until the log holds a record at `offset`: True, or False after the timeout."""
+        cdef pl_commit commit
+        cdef uint64_t seq
+        cdef int64_t deadline_ns = pl_clock_ns() + <int64_t>(timeout_s * 1e9)
+        while True:
+            seq = self.load_commit(&commit)
+            if commit.log_end_offset > offset:
+                return True
+            left_ns = deadline_ns - pl_clock_ns()
+            if left_ns <= 0 or not self.wait_for_publish(seq, 20_000, left_ns):
+                return self.log_end_offset > offset

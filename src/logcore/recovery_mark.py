@@ -1,0 +1,115 @@
+"""The `.recovery` file: up to where the log is known to be on the disk.
+
+Two slots of 512 bytes, written in turn; the valid one with the higher sequence counts, so a torn
+write of one leaves the other. All big-endian:
+
+    byte   0..7    magic     "pylogrec"
+    byte   8..11   version   uint32, 1
+    byte  12..19   sequence  int64
+    byte  20..139  15 x int64, the commit record's fields (shared.COMMIT_FIELDS)
+    byte 140..143  crc       uint32, CRC-32C of bytes 0..139
+    byte 144..511  zeros
+
+Recovery after a crash of the machine begins at the mark. It is written after each timed flush
+(at most a second old), at close, and when records were deleted.
+"""
+
+import errno
+import fcntl
+import os
+import struct
+
+from logcore import layout
+from logcore.batch import crc32c
+from logcore.errors import error_from_errno
+from logcore.shared import COMMIT_FIELDS
+
+MAGIC = b"pylogrec"
+VERSION = 1
+SLOT_SIZE = 512
+_BODY = struct.Struct(f">8sIq{len(COMMIT_FIELDS)}q")
+_CRC = struct.Struct(">I")
+_WHOLE_FILE_LOCK = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+
+
+def _decode(slot: bytes) -> tuple[int, dict[str, int]] | None:
+    if len(slot) < _BODY.size + _CRC.size:
+        return None
+    magic, version, sequence, *values = _BODY.unpack_from(slot)
+    (crc,) = _CRC.unpack_from(slot, _BODY.size)
+    if magic != MAGIC or version != VERSION or crc != crc32c(slot[: _BODY.size]):
+        return None
+    return sequence, dict(zip(COMMIT_FIELDS, values, strict=True))
+
+
+def _read_newest(data: bytes) -> tuple[int, dict[str, int]] | None:
+    slots = [_decode(data[at : at + SLOT_SIZE]) for at in (0, SLOT_SIZE)]
+    return max((slot for slot in slots if slot), key=lambda slot: slot[0], default=None)
+
+
+def read(folder: str) -> dict[str, int] | None:
+    """The newest valid mark's commit fields, or None.
+
+    Args:
+        folder: of the partition.
+    """
+    try:
+        with open(os.path.join(folder, layout.RECOVERY_FILE), "rb") as file:
+            newest = _read_newest(file.read(2 * SLOT_SIZE))
+    except FileNotFoundError:
+        return None
+    return newest[1] if newest else None
+
+
+def write_for(log, shared) -> None:  # type: ignore[no-untyped-def]
+    """Flush a log and its active indexes, and mark where it stood before that.
+
+    Args:
+        log: the Log.
+        shared: its SharedState.
+
+    Raises:
+        FsyncError: the flush failed.
+        DiskFullError, LogIOError: the mark could not be written; the older one still counts.
+    """
+    path = os.path.join(log.path, layout.RECOVERY_FILE)
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            # One writer at a time, so that the mark never goes back. Gone with the descriptor.
+            fcntl.fcntl(fd, fcntl.F_OFD_SETLKW, _WHOLE_FILE_LOCK)
+            if shared.io_error:
+                return
+            commit = shared.commit()
+            log.flush()
+            for suffix in (layout.INDEX_SUFFIX, layout.TIME_INDEX_SUFFIX):
+                name = layout.segment_file_name(commit["segment_base_offset"], suffix)
+                _sync(os.path.join(log.path, name))
+            _write_slot(fd, commit)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise error_from_errno(error.errno or 0, "write", path) from error
+
+
+def _write_slot(fd: int, commit: dict[str, int]) -> None:
+    """Write a commit record, all of whose bytes are on the disk, into the older slot."""
+    newest = _read_newest(os.pread(fd, 2 * SLOT_SIZE, 0))
+    sequence = newest[0] + 1 if newest else 0
+    body = _BODY.pack(MAGIC, VERSION, sequence, *(commit[name] for name in COMMIT_FIELDS))
+    slot = (body + _CRC.pack(crc32c(body))).ljust(SLOT_SIZE, b"\0")
+    written = os.pwrite(fd, slot, sequence % 2 * SLOT_SIZE)
+    if written != SLOT_SIZE:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    os.fdatasync(fd)
+
+
+def _sync(path: str) -> None:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return  # an index that has no entry yet
+    try:
+        os.fdatasync(fd)
+    finally:
+        os.close(fd)
