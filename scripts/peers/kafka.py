@@ -377,8 +377,8 @@ class KafkaBroker:
 
     def _copy_output(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
-        with self.server_log.open("w") as log:
-            for line in process.stdout:
+        with process.stdout as lines, self.server_log.open("w") as log:
+            for line in lines:
                 log.write(line)
                 log.flush()
                 if "Kafka Server started" in line:
