@@ -196,12 +196,16 @@ def charts_of(rows: Sequence[Row]) -> list[chart.Chart]:
         for column in ("append_1000", "read", "durable_100"):
             chosen = [row for row in rows if row["value_bytes"] == value_bytes]
             bars = [
-                chart.Bar(row["store"], row[column], *row["ranges"][column], kind=row["kind"])
-                for row in sorted(chosen, key=lambda row: -float(row[column]))
+                _bar_of(row, column) for row in sorted(chosen, key=lambda row: -float(row[column]))
             ]
             title = f"{COLUMNS[column]}; {value_bytes}-byte values"
             charts.append(chart.Chart(title, bars, unit="records/s", log_scale=True))
     return charts
+
+
+def _bar_of(row: Row, column: str) -> chart.Bar:
+    low, high = row["ranges"][column]
+    return chart.Bar(row["store"], row[column], low, high, kind=row["kind"])
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
