@@ -7,8 +7,10 @@ mapping itself for uncompressed batches, and the decompressed records for compre
 import numpy
 
 cimport cython
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.string cimport memcpy
 
 from logcore._c cimport (
     PL_BATCH_HEADER_SIZE, PL_BATCH_OK, PL_CODEC_MASK, PL_CONTROL_BIT,
@@ -17,7 +19,7 @@ from logcore._c cimport (
 )
 from logcore.batch cimport corrupt_batch, decompress_records
 from logcore.reader cimport LogReader
-from logcore.segment cimport SegmentMap
+from logcore.segment cimport SegmentMap, run_guarded
 
 from logcore.errors import CorruptRecordError
 
@@ -68,6 +70,41 @@ cdef class Columns:
             return copied
         return self.buffer[position:position + size]
 
+    def gather(self, positions, sizes):
+        """Copy the bytes at many places together, under the guard.
+
+        Args:
+            positions: key_positions or value_positions.
+            sizes: the sizes that go with them.
+
+        Returns:
+            (ends, data): int64 array with one entry more than rows, `data[ends[i]:ends[i + 1]]` is
+            row i (empty for null), and the bytes.
+        """
+        cdef Gather gather
+        cdef int64_t[::1] place = numpy.ascontiguousarray(positions, "i8")
+        cdef int32_t[::1] length = numpy.ascontiguousarray(sizes, "i4")
+        cdef Py_ssize_t count = place.shape[0]
+        ends = numpy.zeros(count + 1, "i8")
+        numpy.cumsum(numpy.maximum(sizes, 0), out=ends[1:])
+        data = bytes(int(ends[count]))
+        if count == 0:
+            return ends, data
+        cdef Py_buffer view
+        gather.positions = &place[0]
+        gather.sizes = &length[0]
+        gather.count = count
+        gather.target = <uint8_t *>PyBytes_AS_STRING(data)
+        PyObject_GetBuffer(self.buffer, &view, PyBUF_SIMPLE)
+        try:
+            gather.source = <const uint8_t *>view.buf
+            gather.source_size = view.len
+            if run_guarded(_gather_bytes, &gather) != 0 or gather.is_outside:
+                raise CorruptRecordError("bytes of the log cannot be read any more")
+        finally:
+            PyBuffer_Release(&view)
+        return ends, data
+
     def to_arrow(self):
         """A pyarrow.Table of offset, timestamp (ms), key and value (binary).
 
@@ -76,6 +113,32 @@ cdef class Columns:
         """
         from logcore.arrow import table_from_columns
         return table_from_columns(self)
+
+
+cdef struct Gather:
+    const uint8_t *source
+    int64_t source_size
+    const int64_t *positions
+    const int32_t *sizes
+    int64_t count
+    uint8_t *target
+    bint is_outside
+
+
+cdef void _gather_bytes(void *argument) noexcept nogil:
+    cdef Gather *gather = <Gather *>argument
+    cdef uint8_t *target = gather.target
+    cdef int64_t i
+    gather.is_outside = False
+    for i in range(gather.count):
+        if gather.sizes[i] <= 0:
+            continue
+        if (gather.positions[i] < 0
+                or gather.positions[i] + gather.sizes[i] > gather.source_size):
+            gather.is_outside = True
+            return
+        memcpy(target, gather.source + gather.positions[i], gather.sizes[i])
+        target += gather.sizes[i]
 
 
 cdef struct Walk:

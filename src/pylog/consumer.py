@@ -1,0 +1,313 @@
+"""Consumer: confluent_kafka's consumer over a folder, with partitions assigned by hand.
+
+Reading stands in fetcher.pyx; this module resolves where to begin and what is assigned. Groups
+(subscribe, commit) have their place here and come later.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NoReturn
+
+from logcore.errors import LogError, OffsetOutOfRangeError
+from pylog import config as client_config
+from pylog.errors import KafkaError, KafkaException, from_log_error
+from pylog.fetcher import Fetcher, PartitionFetch
+from pylog.log_dir import LogDir
+from pylog.message import Message
+from pylog.metadata import ClusterMetadata, describe_cluster
+from pylog.types import (
+    OFFSET_BEGINNING,
+    OFFSET_END,
+    OFFSET_INVALID,
+    OFFSET_STORED,
+    OFFSET_TAIL_BASE,
+    TopicPartition,
+)
+
+
+class Consumer(Fetcher):
+    """Reads messages from partitions of a folder.
+
+    A drop-in for confluent_kafka.Consumer with `assign`: the same configuration, with `log.dir` (a
+    folder) where it had `bootstrap.servers`. One thread at a time. A context manager.
+
+    Args:
+        conf: configuration; keyword arguments work too. `busy.poll` (bool) spins for new messages
+            instead of sleeping: a few microseconds of latency for a processor.
+
+    Raises:
+        KafkaException: _INVALID_ARG for a configuration that is none.
+    """
+
+    def __init__(self, conf: Mapping[str, Any] | None = None, /, **kwargs: Any):
+        self.config = client_config.parse("consumer", {**(conf or {}), **kwargs})
+        self._reset_policy = self.config["auto.offset.reset"]
+        self._is_closed = False
+        self._log_dir = LogDir.open(
+            client_config.resolve_log_dir(self.config),
+            read_only=self.config["read.only"],
+        )
+        self._configure_fetcher(
+            reports_end=self.config["enable.partition.eof"],
+            is_busy_polling=self.config["busy.poll"],
+            stores_offsets=self.config["enable.auto.offset.store"],
+            wake_word=self._log_dir.notify,
+        )
+
+    # ---- assignment ----
+
+    def assign(self, partitions: Sequence[TopicPartition]) -> None:
+        """Read these partitions from now on, and no others.
+
+        Args:
+            partitions: with the offset to begin at: a number, OFFSET_BEGINNING, OFFSET_END,
+                OFFSET_TAIL(n); without one `auto.offset.reset` decides.
+
+        Raises:
+            KafkaException: a topic or partition that is not there.
+        """
+        self._check_open()
+        self._set_fetches([self._make_fetch(wanted) for wanted in partitions])
+
+    def _make_fetch(self, wanted: TopicPartition) -> PartitionFetch:
+        if not isinstance(wanted, TopicPartition):
+            raise TypeError(f"expected a TopicPartition, not {type(wanted).__name__}")
+        log = self._log_dir.partition(wanted.topic, wanted.partition)
+        return PartitionFetch(wanted.topic, wanted.partition, log, wanted.offset)
+
+    def incremental_assign(self, partitions: Sequence[TopicPartition]) -> None:
+        """Read these partitions too."""
+        self._check_open()
+        for wanted in partitions:
+            if self._find(wanted) is not None:
+                raise KafkaException(
+                    KafkaError(
+                        KafkaError._CONFLICT,
+                        f"{wanted.topic} [{wanted.partition}] is already assigned",
+                    )
+                )
+        added = [self._make_fetch(wanted) for wanted in partitions]
+        self._set_fetches([*self.fetches, *added])
+
+    def incremental_unassign(self, partitions: Sequence[TopicPartition]) -> None:
+        """Stop reading these partitions."""
+        self._check_open()
+        gone = [self._require(wanted) for wanted in partitions]
+        self._set_fetches([fetch for fetch in self.fetches if fetch not in gone])
+
+    def unassign(self) -> None:
+        """Read nothing."""
+        self._check_open()
+        self._set_fetches([])
+
+    def assignment(self) -> list[TopicPartition]:
+        """What is assigned now."""
+        return [
+            TopicPartition(fetch.topic, fetch.partition, fetch.start_offset)
+            for fetch in self.fetches
+        ]
+
+    def _find(self, wanted: TopicPartition) -> PartitionFetch | None:
+        for fetch in self.fetches:
+            if (fetch.topic, fetch.partition) == (wanted.topic, wanted.partition):
+                found: PartitionFetch = fetch
+                return found
+        return None
+
+    def _require(self, wanted: TopicPartition) -> PartitionFetch:
+        fetch = self._find(wanted)
+        if fetch is None:
+            raise KafkaException(
+                KafkaError(
+                    KafkaError._STATE, f"{wanted.topic} [{wanted.partition}] is not assigned"
+                )
+            )
+        return fetch
+
+    def pause(self, partitions: Sequence[TopicPartition]) -> None:
+        """Hand out no messages of these partitions until `resume`."""
+        for fetch in [self._require(wanted) for wanted in partitions]:
+            fetch.is_paused = True
+
+    def resume(self, partitions: Sequence[TopicPartition]) -> None:
+        """Go on with these partitions, where they stood."""
+        for fetch in [self._require(wanted) for wanted in partitions]:
+            fetch.is_paused = False
+
+    def seek(self, partition: TopicPartition) -> None:
+        """Go on with an assigned partition at `partition.offset`."""
+        self._check_open()
+        self._require(partition).seek(partition.offset)
+
+    def position(self, partitions: Sequence[TopicPartition]) -> list[TopicPartition]:
+        """Offset of the next message of each; OFFSET_INVALID where nothing was read yet."""
+        found = []
+        for wanted in partitions:
+            fetch = self._find(wanted)
+            offset = fetch.position if fetch is not None else None
+            found.append(
+                TopicPartition(
+                    wanted.topic, wanted.partition, OFFSET_INVALID if offset is None else offset
+                )
+            )
+        return found
+
+    # ---- where to begin ----
+
+    def _resolve(self, fetch: PartitionFetch) -> None:
+        """Begin a partition where its start offset, or the reset policy, says."""
+        offset = fetch.start_offset
+        log = fetch.log
+        if offset in (OFFSET_INVALID, OFFSET_STORED):
+            offset = self._reset_offset(fetch)
+        if offset == OFFSET_BEGINNING:
+            offset = log.log_start_offset
+        elif offset == OFFSET_END:
+            offset = log.log_end_offset
+        elif offset <= OFFSET_TAIL_BASE:
+            offset = max(log.log_start_offset, log.log_end_offset - (OFFSET_TAIL_BASE - offset))
+        elif offset < 0:
+            raise KafkaException(KafkaError(KafkaError._INVALID_ARG, f"offset {offset} means nothing"))
+        fetch.begin(offset)
+
+    def _reset_offset(self, fetch: PartitionFetch) -> int:
+        if self._reset_policy == "earliest":
+            return OFFSET_BEGINNING
+        if self._reset_policy == "latest":
+            return OFFSET_END
+        raise KafkaException(
+            KafkaError(
+                KafkaError._AUTO_OFFSET_RESET,
+                f"{fetch.topic} [{fetch.partition}]: no offset to begin at, and "
+                "auto.offset.reset=error",
+            )
+        )
+
+    def _out_of_range(self, fetch: PartitionFetch, error: OffsetOutOfRangeError) -> bool:
+        """An offset that the log does not hold (any more): True when the policy moved it."""
+        try:
+            fetch.seek(self._reset_offset(fetch))
+        except KafkaException:
+            self.events.append(
+                Message(
+                    fetch.topic,
+                    fetch.partition,
+                    error=KafkaError(KafkaError._AUTO_OFFSET_RESET, str(error)),
+                )
+            )
+            return False
+        return True
+
+    # ---- look ----
+
+    def get_watermark_offsets(
+        self, partition: TopicPartition, timeout: float | None = None, cached: bool = False
+    ) -> tuple[int, int]:
+        """(log start offset, high watermark) of a partition."""
+        self._check_open()
+        log = self._log_dir.partition(partition.topic, partition.partition)
+        try:
+            return log.log_start_offset, log.high_watermark
+        except LogError as error:
+            raise from_log_error(error) from error
+
+    def offsets_for_times(
+        self, partitions: Sequence[TopicPartition], timeout: float | None = None
+    ) -> list[TopicPartition]:
+        """First offset whose timestamp is at or after each `offset`, taken as ms since 1970.
+
+        OFFSET_END where every message is older.
+        """
+        self._check_open()
+        found = []
+        for wanted in partitions:
+            log = self._log_dir.partition(wanted.topic, wanted.partition)
+            try:
+                hit = log.offset_for_timestamp(wanted.offset)
+            except LogError as error:
+                raise from_log_error(error) from error
+            found.append(
+                TopicPartition(wanted.topic, wanted.partition, OFFSET_END if hit is None else hit[0])
+            )
+        return found
+
+    def list_topics(self, topic: str | None = None, timeout: float = -1) -> ClusterMetadata:
+        """Metadata of the folder's topics, or of one; an unknown one carries an error."""
+        self._check_open()
+        return describe_cluster(self._log_dir, topic)
+
+    # ---- iteration, life ----
+
+    def __iter__(self) -> Iterator[Message]:
+        return self
+
+    def __next__(self) -> Message:
+        """The next message, for ever: `for message in consumer`.
+
+        Raises:
+            KafkaException: an event that is an error, other than the end of a partition.
+        """
+        while True:
+            if self._is_closed:
+                raise StopIteration
+            message: Message | None = self.poll()
+            if message is None:
+                continue
+            error = message.error()
+            if error is None:
+                return message
+            if error.code() != KafkaError._PARTITION_EOF:
+                raise KafkaException(error)
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise RuntimeError("Consumer closed")
+
+    def close(self) -> None:
+        """Give up the folder. Idempotent."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._close_fetcher()
+        self._log_dir.close()
+
+    def __enter__(self) -> "Consumer":
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    # ---- groups: their place ----
+
+    def subscribe(self, topics: Sequence[str], *args: Any, **kwargs: Any) -> NoReturn:
+        """Not yet: use `assign`."""
+        raise _no_groups("subscribe")
+
+    def unsubscribe(self) -> None:
+        """Read nothing."""
+        self.unassign()
+
+    def commit(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Not yet: committed offsets come with groups."""
+        raise _no_groups("commit")
+
+    def committed(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Not yet: committed offsets come with groups."""
+        raise _no_groups("committed")
+
+    def store_offsets(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Not yet: committed offsets come with groups."""
+        raise _no_groups("store_offsets")
+
+    def consumer_group_metadata(self) -> NoReturn:
+        """Not yet: it comes with groups."""
+        raise _no_groups("consumer_group_metadata")
+
+
+def _no_groups(what: str) -> KafkaException:
+    return KafkaException(
+        KafkaError(
+            KafkaError._NOT_IMPLEMENTED,
+            f"{what}: consumer groups are not in this version of pylog; use assign()",
+        )
+    )
+

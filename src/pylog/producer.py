@@ -1,0 +1,241 @@
+"""Producer: confluent_kafka's producer over a folder.
+
+Encoding and appending stand in accumulator.pyx. This module reads the configuration and runs the
+helper thread, which sends batches whose linger time is over and, for acks=all, makes what was
+appended durable with one fdatasync for all that waits.
+"""
+
+import contextlib
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from logcore import codecs
+from logcore.errors import LogError
+from logcore.log import Log
+from pylog import config as client_config
+from pylog.accumulator import Accumulator
+from pylog.errors import KafkaError, KafkaException, from_log_error
+from pylog.log_dir import LogDir
+from pylog.metadata import ClusterMetadata, describe_cluster
+from pylog.partitioner import PARTITIONERS
+
+# How long a poll() sleeps at most before it looks for callbacks again.
+_POLL_SLICE_S = 0.05
+
+
+class Producer(Accumulator):
+    """Writes messages to topics of a folder.
+
+    A drop-in for confluent_kafka.Producer: the same configuration, with `log.dir` (a folder) where
+    it had `bootstrap.servers`. Safe for several threads. A context manager: leaving it flushes.
+
+    Args:
+        conf: configuration; keyword arguments work too.
+
+    Raises:
+        KafkaException: _INVALID_ARG for a configuration that is none.
+
+    >>> import pylog, tempfile
+    >>> producer = pylog.Producer({"log.dir": tempfile.mkdtemp()})
+    >>> producer.produce("greetings", b"hello", key=b"en")
+    >>> producer.flush()
+    0
+    """
+
+    def __init__(self, conf: Mapping[str, Any] | None = None, /, **kwargs: Any):
+        self.config = client_config.parse("producer", {**(conf or {}), **kwargs})
+        self._error_callback = self.config["error_cb"]
+        self._errors: list[KafkaError] = []
+        self._wake = threading.Event()
+        self._served = threading.Condition()
+        self._is_closed = False
+        self._log_dir = LogDir.open(client_config.resolve_log_dir(self.config))
+        partitioner = self.config["partitioner"]
+        self._configure(
+            acks=self.config["acks"],
+            batch_size=self.config["batch.size"],
+            batch_num_messages=self.config["batch.num.messages"],
+            message_max_bytes=self.config["message.max.bytes"],
+            linger_ms=self.config["linger.ms"],
+            max_outstanding=self.config["queue.buffering.max.messages"] or (1 << 62),
+            message_timeout_ms=self.config["message.timeout.ms"],
+            partitioner_kind=0 if callable(partitioner) else PARTITIONERS[partitioner],
+            codec=codecs.CODEC_IDS[self.config["compression.type"]],
+            level=None if self.config["compression.level"] == -1 else self.config["compression.level"],
+            default_callback=self.config["on_delivery"] or self.config["dr_cb"],
+            custom_partitioner=partitioner if callable(partitioner) else None,
+            wake_helper=self._start_helper,
+        )  # fmt: skip
+        self._helper: threading.Thread | None = None
+        self._helper_lock = threading.Lock()
+
+    # ---- what the accumulator asks for ----
+
+    def _open_topic(self, topic: str) -> list[tuple[int, Log]]:
+        """Partitions of a topic and their logs; an unknown topic is made, as a broker would."""
+        try:
+            return list(enumerate(self._log_dir.partitions(topic)))
+        except KafkaException as error:
+            is_unknown = error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART
+            if not is_unknown or not self._log_dir.creates_topics:
+                raise
+        with contextlib.suppress(KafkaException):  # another process may be first
+            self._log_dir.create_topic(topic, self._log_dir.default_partitions)
+        return list(enumerate(self._log_dir.partitions(topic)))
+
+    def _note_trouble(self, error: LogError) -> None:
+        known = from_log_error(error).args[0]
+        if known not in self._errors:
+            self._errors.append(known)
+
+    def _start_helper(self) -> None:
+        """Wake the helper thread; start it when there is none (in a forked child too)."""
+        helper = self._helper
+        if helper is None or not helper.is_alive():
+            with self._helper_lock:
+                if self._helper is None or not self._helper.is_alive():
+                    self._helper = threading.Thread(
+                        target=self._help, name="pylog-producer", daemon=True
+                    )
+                    self._helper.start()
+        self._wake.set()
+
+    def _help(self) -> None:
+        due_s: float | None = None
+        while not self._is_closed:
+            self._wake.wait(due_s)
+            self._wake.clear()
+            try:
+                due_s = self._send_due()
+                while self.has_unacknowledged():
+                    self._flush_unacknowledged()
+            except Exception as error:  # noqa: BLE001 - for the caller's thread to see
+                self._set_failure(error)
+            with self._served:
+                self._served.notify_all()
+
+    # ---- confluent_kafka's face ----
+
+    def poll(self, timeout: float | None = 0) -> int:
+        """Serve delivery callbacks.
+
+        Args:
+            timeout: seconds to wait for one; None or -1 until one comes or nothing is left.
+
+        Returns:
+            How many callbacks were called.
+        """
+        deadline_s = _deadline_s(timeout)
+        while True:
+            served = self._serve()
+            left_s = deadline_s - time.monotonic()
+            if served or left_s <= 0 or not len(self):
+                return served
+            with self._served:
+                if not self.has_delivered():
+                    self._served.wait(min(left_s, _POLL_SLICE_S))
+
+    def flush(self, timeout: float | None = -1) -> int:
+        """Send what is queued, wait until it is as safe as `acks` asks, serve its callbacks.
+
+        Args:
+            timeout: seconds, -1 for as long as it takes.
+
+        Returns:
+            How many messages are still queued: 0 unless the time was over.
+
+        Raises:
+            KafkaException: messages without a callback could not be written, or the disk refuses
+                them for now (they stay queued: free space and flush again).
+        """
+        deadline_s = _deadline_s(timeout)
+        while True:
+            self._raise_failure()
+            self._send_all()
+            self._flush_unacknowledged()
+            self._serve()
+            self._raise_failure()
+            if not len(self):
+                return 0
+            if self._errors and self._error_callback is None and self.has_unsent():
+                raise KafkaException(self._errors.pop())
+            left_s = deadline_s - time.monotonic()
+            if left_s <= 0:
+                return len(self)
+            self._wake.set()
+            with self._served:
+                self._served.wait(min(left_s, _POLL_SLICE_S))
+
+    def purge(self, in_queue: bool = True, in_flight: bool = True, blocking: bool = True) -> None:
+        """Drop messages that are queued; their callbacks get _PURGE_QUEUE.
+
+        Args:
+            in_queue: those that are not in the log yet.
+            in_flight: nothing: what was appended is in the log.
+            blocking: accepted.
+        """
+        if in_queue:
+            self._purge_queues()
+
+    def list_topics(self, topic: str | None = None, timeout: float = -1) -> ClusterMetadata:
+        """Metadata of the folder's topics, or of one; an unknown one carries an error."""
+        return describe_cluster(self._log_dir, topic)
+
+    def close(self, timeout: float = -1) -> bool:
+        """Flush and give up the folder. Idempotent. Returns True when nothing was left."""
+        if self._is_closed:
+            return True
+        try:
+            left = self.flush(timeout)
+        finally:
+            self._is_closed = True
+            self._wake.set()
+            helper = self._helper
+            if helper is not None and helper.is_alive():
+                helper.join()
+            self._close_queues()
+            self._log_dir.close()
+        return left == 0
+
+    def __enter__(self) -> "Producer":
+        return self
+
+    def __exit__(self, exc_type: type[BaseException] | None, *exc_info: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        # What was produced and not flushed is sent, as far as an interpreter that ends allows.
+        with contextlib.suppress(Exception):
+            if not self._is_closed:
+                self.close(0)
+
+    def init_transactions(self, timeout: float = -1) -> NoReturn:
+        """Not yet: transactions come with consumer groups."""
+        raise _no_transactions()
+
+    begin_transaction = commit_transaction = abort_transaction = init_transactions
+    send_offsets_to_transaction = init_transactions
+
+    def set_sasl_credentials(self, username: str, password: str) -> None:
+        """Accepted: a folder asks for none."""
+
+    def _serve(self) -> int:
+        if self._errors and self._error_callback is not None:
+            for error in self._errors:
+                self._error_callback(error)
+            self._errors.clear()
+        return self._serve_callbacks()
+
+
+def _deadline_s(timeout: float | None) -> float:
+    if timeout is None or timeout < 0:
+        return float("inf")
+    return time.monotonic() + timeout
+
+
+def _no_transactions() -> KafkaException:
+    return KafkaException(
+        KafkaError(KafkaError._NOT_IMPLEMENTED, "transactions are not in this version of pylog")
+    )
