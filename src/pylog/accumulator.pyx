@@ -21,7 +21,7 @@ from pylog._c cimport pl_partition_for_key, pl_random_partition
 from pylog.appender cimport as_bytes
 from pylog.message cimport Message
 
-from logcore.errors import DiskFullError, LockTimeoutError, LogError
+from logcore.errors import DiskFullError, LockTimeoutError, LogClosedError, LogError
 from pylog.errors import KafkaError, KafkaException, from_log_error
 
 cdef int32_t PARTITION_UA = -1
@@ -74,14 +74,14 @@ cdef class Accumulator:
         self.fork_count = fork_count()
 
     def _configure(self, *, acks, batch_size, batch_num_messages, message_max_bytes, linger_ms,
-                   max_outstanding, message_timeout_ms, partitioner_kind, codec, level,
+                   max_buffered, message_timeout_ms, partitioner_kind, codec, level,
                    default_callback, custom_partitioner, wake_helper):
         self.acks = acks
-        self.batch_size = batch_size
+        self.batch_size = min(batch_size, message_max_bytes)
         self.batch_num_messages = batch_num_messages
         self.message_max_bytes = message_max_bytes
         self.linger_ns = <int64_t>(linger_ms * 1_000_000)
-        self.max_outstanding = max_outstanding
+        self.max_buffered = max_buffered
         self.message_timeout_ns = (message_timeout_ms or (1 << 40)) * <int64_t>1_000_000
         self.partitioner_kind = partitioner_kind
         self.codec = codec
@@ -142,14 +142,18 @@ cdef class Accumulator:
         elif key is not None:
             self.put_slowly(topic, value, key, partition, None, timestamp, None)
             return
-        queues = self.last_queues if topic is self.last_topic else self.find_topic(topic)
+        if topic is self.last_topic and self.fork_count == fork_count():
+            queues = self.last_queues
+        else:
+            queues = self.find_topic(topic)
         if partition == -1:
             partition = 0 if queues.partition_count == 1 else self.choose_partition(
                 queues, key_data, key_size)
         elif partition < 0 or partition >= queues.partition_count:
             raise _unknown_partition(queues, partition)
         queue = <PartitionQueue>queues.partitions[partition]
-        self.check_limits()
+        if self.buffered >= self.max_buffered or self.failure is not None:
+            self.check_limits()
         bound = pl_record_bound(key_size, value_size, 0)
         builder = queue.filling
         if (<int64_t>(builder.size + bound) > self.batch_size
@@ -159,6 +163,7 @@ cdef class Accumulator:
         builder.put(timestamp if timestamp > 0 else pl_wall_clock_coarse_ms(), key_data,
                     <int32_t>key_size, value_data, <int32_t>value_size)
         self.outstanding += 1
+        self.buffered += 1
         if builder.record_count == 1 or self.linger_ns == 0:
             self.after_put(queue)
 
@@ -166,11 +171,7 @@ cdef class Accumulator:
         """Raise what a helper could not, and push back on a full queue."""
         if self.failure is not None:
             self._raise_failure()
-        if self.outstanding < self.max_outstanding:
-            return 0
-        if self.unacknowledged:
-            self._flush_unacknowledged()   # appended, only the disk is behind: help it
-        if self.outstanding >= self.max_outstanding:
+        if self.buffered >= self.max_buffered:
             raise BufferError("Local: Queue full")
         return 0
 
@@ -190,6 +191,16 @@ cdef class Accumulator:
         self.last_queues = queues
         return queues
 
+    def _forget_topic(self, topic):
+        self.topics.pop(topic, None)
+        self.last_topic = None
+        self.last_queues = None
+
+    def _topic_sizes(self):
+        """{topic: partition count} of the topics in use."""
+        cdef TopicQueues queues
+        return {queues.topic: queues.partition_count for queues in self.topics.values()}
+
     def _grow_topic(self, topic):
         """Take in partitions that were added to a topic."""
         cdef TopicQueues queues = self.topics.get(topic)
@@ -207,7 +218,7 @@ cdef class Accumulator:
         self.last_queues = None
         self.unacknowledged.clear()
         self.delivered.clear()
-        self.outstanding = 0
+        self.outstanding = self.buffered = 0
         self.failure = None
         self.is_armed = False
 
@@ -259,6 +270,7 @@ cdef class Accumulator:
         queue.filling.put_with_headers(timestamp_ms, key_data, <int32_t>key_size, value_data,
                                        <int32_t>value_size, encoded, header_count)
         self.outstanding += 1
+        self.buffered += 1
         if queue.filling.record_count == 1 or self.linger_ns == 0:
             self.after_put(queue)
         return 0
@@ -304,10 +316,17 @@ cdef class Accumulator:
             reports = queue.reports
             queue.reports = None
             self._choose_sticky(queue)
+            try:
+                builder.seal(0)
+            except Exception as error:   # no memory to compress into, say
+                self._fail(queue, builder.record_count, reports, KafkaException(
+                    KafkaError(KafkaError._FAIL, f"cannot build the batch: {error}")))
+                builder.reset()
+                queue.spare = builder
+                return 0
             queue.unsent = builder
             queue.unsent_reports = reports
             queue.unsent_since_ns = pl_clock_ns()
-            builder.seal(0)
             self._send_unsent(queue)
         return 0
 
@@ -335,12 +354,15 @@ cdef class Accumulator:
                 return False
             self._fail(queue, count, reports, from_log_error(error))
             base_offset = -1
+            if isinstance(error, LogClosedError):
+                self._forget_topic(queue.topic)   # deleted: it may have been made anew
         queue.unsent = None
         queue.unsent_reports = None
         builder.reset()
         queue.spare = builder
         if base_offset < 0:
             return True
+        self.buffered -= count if reports is None else count - len(reports)
         if self.acks == -1:
             self.unacknowledged.append((queue, base_offset + count, base_offset, count, reports))
             self.wake_helper()
@@ -362,10 +384,13 @@ cdef class Accumulator:
             count -= len(reports)
         self.outstanding -= count
 
-    def _fail(self, PartitionQueue queue, int64_t count, list reports, exception):
-        """`count` records will not be written."""
+    def _fail(self, PartitionQueue queue, int64_t count, list reports, exception,
+              bint is_appended=False):
+        """`count` records will not be written; or they are, and not known to be durable."""
         error = exception.args[0]
         reported = 0 if reports is None else len(reports)
+        if not is_appended:
+            self.buffered -= count - reported
         for _, callback, key, value, timestamp_ms, headers, _ in reports or ():
             self.delivered.append((callback, error, Message(
                 queue.topic, queue.partition, -1001, key, value, headers, error,
@@ -395,7 +420,7 @@ cdef class Accumulator:
                 break   # another thread completed it
             queue, end_offset, base_offset, count, reports = entry
             if queue in failed:
-                self._fail(queue, count, reports, failed[queue])
+                self._fail(queue, count, reports, failed[queue], True)
             elif end_offset <= ends.get(queue, -1):
                 self._complete(queue, base_offset, count, reports)
             else:
@@ -501,6 +526,7 @@ cdef class Accumulator:
             except IndexError:
                 break
             self.outstanding -= 1
+            self.buffered -= 1
             served += 1
             callback(error, message)
         return served

@@ -4,6 +4,7 @@ Reading stands in fetcher.pyx; this module resolves where to begin and what is a
 (subscribe, commit) have their place here and come later.
 """
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
@@ -72,7 +73,11 @@ class Consumer(Fetcher):
         if not isinstance(wanted, TopicPartition):
             raise TypeError(f"expected a TopicPartition, not {type(wanted).__name__}")
         log = self._log_dir.partition(wanted.topic, wanted.partition)
-        return PartitionFetch(wanted.topic, wanted.partition, log, wanted.offset)
+        fetch = PartitionFetch(wanted.topic, wanted.partition, log, wanted.offset)
+        # Now, so that OFFSET_END means the end as it is here; trouble is an event for poll().
+        with contextlib.suppress(LogError, KafkaException):
+            self._resolve(fetch)
+        return fetch
 
     def incremental_assign(self, partitions: Sequence[TopicPartition]) -> None:
         """Read these partitions too."""

@@ -11,6 +11,7 @@ cimport cython
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int32_t, int64_t, uint32_t
+from posix.unistd cimport usleep
 
 from logcore._c cimport (
     PL_LOG_APPEND_TIME_BIT, pl_bell_load, pl_clock_ns, pl_record, pl_record_timestamp,
@@ -21,7 +22,7 @@ from logcore.reader cimport LogReader
 from logcore.shared cimport WakeWord
 from pylog.message cimport Message
 
-from logcore.errors import LogError, OffsetOutOfRangeError
+from logcore.errors import LogError, OffsetOutOfRangeError, error_from_errno
 from pylog.errors import KafkaError, KafkaException, from_log_error
 
 cdef int64_t OFFSET_INVALID = -1001
@@ -207,14 +208,10 @@ cdef class Fetcher:
             if self._out_of_range(fetch, error):
                 fetch.retry_at_ns = 0
             return None
-        except (LogError, OSError) as error:
+        except (LogError, OSError, KafkaException) as error:
             fetch.retry_at_ns = pl_clock_ns() + ERROR_BACKOFF_NS
             self.current = None
-            return self._error_message(fetch, from_log_error(error).args[0])
-        except KafkaException as error:
-            fetch.retry_at_ns = pl_clock_ns() + ERROR_BACKOFF_NS
-            self.current = None
-            return self._error_message(fetch, error.args[0])
+            return self._error_message(fetch, error)
         if message is None:
             if self.reports_end and fetch.end_reported_at != fetch.reader.next_offset:
                 fetch.end_reported_at = fetch.reader.next_offset
@@ -231,6 +228,11 @@ cdef class Fetcher:
         return message
 
     def _error_message(self, PartitionFetch fetch, error):
+        if isinstance(error, OSError):
+            error = error_from_errno(error.errno or 0, "read", fetch.log.path)
+        if isinstance(error, LogError):
+            error = from_log_error(error)
+        error = error.args[0]
         offset = fetch.position
         return Message(fetch.topic, fetch.partition, -1001 if offset is None else offset,
                        error=error)
@@ -239,7 +241,7 @@ cdef class Fetcher:
 
     cdef uint32_t glance(self) noexcept:
         """What `wait` compares with: taken before looking at the partitions."""
-        return pl_bell_load((<WakeWord>self.wake_word).bell)
+        return 0 if self.wake_word is None else pl_bell_load((<WakeWord>self.wake_word).bell)
 
     cdef int wait(self, int64_t deadline_ns, uint32_t seen) except -1:
         """Sleep until something may have come: 1, or 0 when the time is over."""
@@ -256,7 +258,11 @@ cdef class Fetcher:
                     spin_ns = left_ns
                 fetch.log.wait_for_publish(fetch.reader.seq, spin_ns, left_ns)
                 return 1
-        if self.is_busy_polling and self.fetches:
+        if self.wake_word is None:   # a read-only folder has no bell that could be heard
+            with nogil:
+                usleep(1000)
+            PyErr_CheckSignals()
+        elif self.is_busy_polling and self.fetches:
             self._spin(seen, deadline_ns)
         else:
             self.wake_word.wait(seen, left_ns / 1e9)

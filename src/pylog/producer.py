@@ -23,6 +23,7 @@ from pylog.partitioner import PARTITIONERS
 
 # How long a poll() sleeps at most before it looks for callbacks again.
 _POLL_SLICE_S = 0.05
+_REFRESH_INTERVAL_S = 1.0
 
 
 class Producer(Accumulator):
@@ -54,12 +55,12 @@ class Producer(Accumulator):
         self._log_dir = LogDir.open(client_config.resolve_log_dir(self.config))
         partitioner = self.config["partitioner"]
         self._configure(
-            acks=self.config["acks"],
+            acks=self.config["acks"] if self.config["acks"] in (0, 1) else -1,
             batch_size=self.config["batch.size"],
             batch_num_messages=self.config["batch.num.messages"],
             message_max_bytes=self.config["message.max.bytes"],
             linger_ms=self.config["linger.ms"],
-            max_outstanding=self.config["queue.buffering.max.messages"] or (1 << 62),
+            max_buffered=self.config["queue.buffering.max.messages"] or (1 << 62),
             message_timeout_ms=self.config["message.timeout.ms"],
             partitioner_kind=0 if callable(partitioner) else PARTITIONERS[partitioner],
             codec=codecs.CODEC_IDS[self.config["compression.type"]],
@@ -68,6 +69,7 @@ class Producer(Accumulator):
             custom_partitioner=partitioner if callable(partitioner) else None,
             wake_helper=self._start_helper,
         )  # fmt: skip
+        self._refresh_due_s = 0.0
         self._helper: threading.Thread | None = None
         self._helper_lock = threading.Lock()
 
@@ -108,6 +110,7 @@ class Producer(Accumulator):
             self._wake.wait(due_s)
             self._wake.clear()
             try:
+                self._refresh_topics()
                 due_s = self._send_due()
                 while self.has_unacknowledged():
                     self._flush_unacknowledged()
@@ -115,6 +118,17 @@ class Producer(Accumulator):
                 self._set_failure(error)
             with self._served:
                 self._served.notify_all()
+
+    def _refresh_topics(self) -> None:
+        """Notice partitions that were added, at most once a second."""
+        now_s = time.monotonic()
+        if now_s < self._refresh_due_s:
+            return
+        self._refresh_due_s = now_s + _REFRESH_INTERVAL_S
+        known = self._log_dir.topics()
+        for topic, count in self._topic_sizes().items():
+            if topic in known and known[topic].partitions > count:
+                self._grow_topic(topic)
 
     # ---- confluent_kafka's face ----
 
