@@ -1,50 +1,121 @@
 """`leader-epoch-checkpoint`: the first offset of each leader epoch.
 
-Kafka's text: a line `0` (version), a line with the count, and a line `epoch start_offset` for each,
-both rising. Source: Kafka LeaderEpochCheckpointFile, CheckpointFile.
+```
+0            version
+2            how many follow
+0 0          epoch, start_offset
+3 1042
+```
+Both numbers rise strictly from line to line: an epoch that wrote nothing is not in the file. Here
+an epoch is the term of a writer: it rises with every recovery.
+
+Source: Kafka LeaderEpochCheckpointFile, CheckpointFile, LeaderEpochFileCache.assign.
 """
 
-import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeAlias
 
-from logcore import layout
-from logcore.errors import UnsupportedFormatError
+from logcore.errors import CorruptRecordError, UnsupportedFormatError
+from logcore.layout import MAX_OFFSET
+from logcore.small_files import read_text, replace_text
+
+Entries: TypeAlias = list[tuple[int, int]]
 
 VERSION = 0
+MAX_EPOCH = 2**31 - 1
+
+_NUMBER = re.compile(r"[0-9]{1,19}")
+_ENTRY = re.compile(r"([0-9]{1,10}) ([0-9]{1,19})")
 
 
-def read(path: str) -> list[tuple[int, int]]:
+def read(path: str | Path) -> Entries:
     """Return [(epoch, start_offset), ...], empty when there is no file.
 
     Raises:
-        UnsupportedFormatError: the file is not a checkpoint of version 0.
+        UnsupportedFormatError: the file has a newer version.
+        CorruptRecordError: the file is not a checkpoint.
     """
     try:
-        with open(path, encoding="ascii", errors="replace") as file:
-            lines = file.read().split("\n")
+        text = read_text(path)
     except FileNotFoundError:
         return []
-    try:
-        version, count = int(lines[0]), int(lines[1])
-        entries = [tuple(int(field) for field in line.split()) for line in lines[2 : 2 + count]]
-        if version != VERSION or len(entries) != count:
-            raise ValueError
-        return [(epoch, start_offset) for epoch, start_offset in entries]
-    except (ValueError, IndexError):
-        raise UnsupportedFormatError(f"{path}: not a leader epoch checkpoint of version 0") from None
+    lines = text.split("\n")
+    if lines[-1] == "":
+        lines.pop()
+    if len(lines) < 2 or not all(map(_NUMBER.fullmatch, lines[:2])):
+        raise CorruptRecordError("not a leader epoch checkpoint", path=path)
+    if int(lines[0]) != VERSION:
+        raise UnsupportedFormatError(
+            f"{path}: leader epoch checkpoint of version {lines[0]}; this release knows {VERSION}"
+        )
+    if int(lines[1]) != len(lines) - 2:
+        raise CorruptRecordError(
+            f"leader epoch checkpoint says {lines[1]} entries and has {len(lines) - 2}", path=path
+        )
+    entries: Entries = []
+    for line in lines[2:]:
+        entry = _parse_entry(line)
+        if entry is None or (entries and not _rises(entries[-1], entry)):
+            raise CorruptRecordError(
+                f"leader epoch checkpoint has the entry {line[:80]!r} after {entries[-1:]}",
+                path=path,
+            )
+        entries.append(entry)
+    return entries
 
 
-def write(path: str, entries: list[tuple[int, int]]) -> None:
-    """Replace the file: written beside it, synced, renamed."""
-    temporary = path + layout.TEMPORARY_SUFFIX
-    with open(temporary, "w", encoding="ascii") as file:
-        lines = [str(VERSION), str(len(entries)), *(f"{epoch} {start}" for epoch, start in entries)]
-        file.write("\n".join(lines) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+def _parse_entry(line: str) -> tuple[int, int] | None:
+    match = _ENTRY.fullmatch(line)
+    if match is None:
+        return None
+    epoch, start_offset = int(match[1]), int(match[2])
+    return (epoch, start_offset) if epoch <= MAX_EPOCH and start_offset <= MAX_OFFSET else None
 
 
-def append(path: str, epoch: int, start_offset: int) -> None:
-    """Note that `epoch` begins at `start_offset`; epochs that begin there or later never were."""
-    entries = [entry for entry in read(path) if entry[1] < start_offset and entry[0] < epoch]
-    write(path, [*entries, (epoch, start_offset)])
+def _rises(before: tuple[int, int], after: tuple[int, int]) -> bool:
+    return before[0] < after[0] and before[1] < after[1]
+
+
+def write(path: str | Path, entries: Sequence[tuple[int, int]]) -> None:
+    """Replace the file, durably.
+
+    Raises:
+        OSError: it was not replaced.
+    """
+    lines = [str(VERSION), str(len(entries)), *(f"{epoch} {start}" for epoch, start in entries)]
+    replace_text(path, "\n".join(lines) + "\n")
+
+
+def append(path: str | Path, epoch: int, start_offset: int) -> None:
+    """Note in the file that `epoch` begins at `start_offset`; see assign.
+
+    Raises:
+        CorruptRecordError, UnsupportedFormatError: as read does.
+        OSError: the file was not replaced.
+    """
+    entries = read(path)
+    assigned = assign(entries, epoch, start_offset)
+    if assigned != entries:
+        write(path, assigned)
+
+
+def assign(entries: Sequence[tuple[int, int]], epoch: int, start_offset: int) -> Entries:
+    """Return `entries` with `epoch` beginning at `start_offset`.
+
+    Entries that contradict it never came to be, or were cut off with the log's tail: those of the
+    same or a later epoch, and those that begin there or later. An epoch that began before
+    start_offset already is left as it is.
+
+    >>> assign([(0, 0), (1, 40), (2, 70)], 3, 70)
+    [(0, 0), (1, 40), (3, 70)]
+    >>> assign([(0, 0), (1, 40)], 1, 90)
+    [(0, 0), (1, 40)]
+    """
+    if not 0 <= epoch <= MAX_EPOCH or not 0 <= start_offset <= MAX_OFFSET:
+        raise ValueError(f"epoch {epoch} at offset {start_offset} is out of range")
+    if entries and entries[-1][0] == epoch and entries[-1][1] <= start_offset:
+        return list(entries)
+    kept = [entry for entry in entries if _rises(entry, (epoch, start_offset))]
+    return [*kept, (epoch, start_offset)]
