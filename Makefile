@@ -32,7 +32,7 @@ lint-format:
 lint-mypy:
 	$(BIN)/mypy
 lint-stubs:
-	MYPYPATH=src $(BIN)/stubtest logcore pylog --concise --mypy-config-file pyproject.toml \
+	MYPYPATH=src $(BIN)/stubtest logcore pylog --concise --mypy-config-file tests/style/stubtest.ini \
 		--allowlist tests/style/stubtest-allowlist.txt --ignore-unused-allowlist
 lint-cython:
 	PATH="$(BIN):$$PATH" cython-lint src
