@@ -43,6 +43,8 @@ def produce(order: Order) -> Figures:
     seconds = perf_counter() - start
     if unsent:
         raise RuntimeError(f"flush left {unsent} messages")
+    if order.extra["acks"] == "all":
+        check_durable(order)
     check_end_offset(order)
     return rate(order, seconds)
 
@@ -169,6 +171,12 @@ def check_end_offset(order: Order) -> None:
     _low, high = consumer.get_watermark_offsets(pylog.TopicPartition(TOPIC, 0))
     consumer.close()
     check_count(order, high)
+
+
+def check_durable(order: Order) -> None:
+    """Refuse a figure of acks=all when something is still on its way to the disk."""
+    with pylog.open(order.log_dir, acks=1) as log:
+        check_count(order, log.topic(TOPIC).log().durable_offset)
 
 
 def _status_kib(name: str) -> int:

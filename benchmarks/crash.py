@@ -6,20 +6,25 @@ the mark taken away, all of it. The files are in the page cache, so the figure i
 scan, not of the disk.
 """
 
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, sleep
+from typing import TYPE_CHECKING
 
 from benchmarks.measure import run, say_ready, start, wait_ready
 from benchmarks.workload import TOPIC, Figures, Order, make_pairs
 
+if TYPE_CHECKING:
+    from logcore.log import Log
+
 BOOT_ID_PATH = Path("/proc/sys/kernel/random/boot_id")
 REPEATS = 5
-_KILL_WAIT_S = 60
-_EXTRA_APPENDS = 3
+EXTRA_APPENDS = 3
+_WAIT_S = 60
 
 
 def crash(order: Order) -> Figures:
@@ -42,7 +47,7 @@ def crash(order: Order) -> Figures:
 
 
 def crash_fill(order: Order) -> Figures:
-    """Append at least `bytes` and a little more, say so, and wait to be killed."""
+    """Append `bytes`, and a little more once those are durable; say so and wait to be killed."""
     import pylog
 
     target_bytes = int(str(order.extra["bytes"]))
@@ -50,7 +55,11 @@ def crash_fill(order: Order) -> Figures:
     pair_bytes = sum(len(key) + len(value) for key, value in pairs)
     log = pylog.open(order.log_dir, acks=1)
     topic = log.topic(TOPIC, partitions=1)
-    for _ in range(target_bytes // pair_bytes + _EXTRA_APPENDS):
+    for _ in range(target_bytes // pair_bytes):
+        topic.append_many(pairs)
+    if target_bytes:
+        _wait_until_durable(topic.log())
+    for _ in range(EXTRA_APPENDS):
         topic.append_many(pairs)
     say_ready()
     sys.stdin.read()
@@ -59,15 +68,26 @@ def crash_fill(order: Order) -> Figures:
 
 def open_partition(order: Order) -> Figures:
     """Open the partition for writing; the imports are not counted."""
-    import logcore
+    from logcore.log import Log
 
     path = Path(order.log_dir) / f"{TOPIC}-0"
     start = perf_counter()
-    log = logcore.Log(path)
+    log = Log(path)
     seconds = perf_counter() - start
     figures = {"open_ms": seconds * 1e3, "log_end_offset": log.log_end_offset}
     log.close()
     return figures
+
+
+def _wait_until_durable(log: "Log") -> None:
+    """Wait for the background flush and the mark that follows it, as in a quiet second."""
+    from logcore import recovery_mark
+
+    deadline = perf_counter() + _WAIT_S
+    while (recovery_mark.read(log.path) or {}).get("log_end_offset") != log.log_end_offset:
+        if perf_counter() > deadline:
+            raise RuntimeError("nothing made the log durable in the background")
+        sleep(0.05)
 
 
 def _write_and_kill(order: Order, size_bytes: int) -> None:
@@ -78,7 +98,7 @@ def _write_and_kill(order: Order, size_bytes: int) -> None:
     with writer:
         wait_ready("crash_fill", writer)
         writer.kill()
-        writer.wait(_KILL_WAIT_S)
+        writer.wait(_WAIT_S)
 
 
 def _open_rebooted(order: Order, partition: Path, *, with_mark: bool) -> float:
@@ -99,8 +119,12 @@ def _open_rebooted(order: Order, partition: Path, *, with_mark: bool) -> float:
 
 
 def _copy_partition(source: Path, target: Path) -> None:
-    # cp knows holes; a segment's reserved space must not become bytes.
+    """Copy the files as a reboot leaves them: with their holes, and with nothing unwritten."""
     subprocess.run(["cp", "-a", "--sparse=always", str(source), str(target)], check=True)
+    for path in target.iterdir():
+        if path.is_file():
+            with open(path, "rb") as file:
+                os.fsync(file.fileno())
 
 
 def _change_boot(state: Path) -> None:

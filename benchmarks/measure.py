@@ -34,6 +34,8 @@ MEASUREMENTS = {
     "latency": "two_processes",
     "latency_reader": "two_processes",
     "pipe_latency_reader": "two_processes",
+    "raw_spin_latency": "two_processes",
+    "spin_latency_reader": "two_processes",
     "crash": "crash",
     "crash_fill": "crash",
     "open_partition": "crash",

@@ -44,6 +44,7 @@ PROBES = {
     "latency": Probe("latency", {**PACED, "busy_poll": False}, share=0.01),
     "latency-busy": Probe("latency", {**PACED, "busy_poll": True}, share=0.01),
     "raw-pipe-latency": Probe("raw_pipe_latency", PACED, share=0.01),
+    "raw-spin-latency": Probe("raw_spin_latency", PACED, share=0.01),
     "disk": Probe("disk", {"acks": 1}, once=True),
     "memory": Probe("memory", share=5, once=True),
     "crash": Probe("crash", {"bytes": 1 << 30}, once=True),
@@ -110,6 +111,7 @@ ROWS = (
         at_most=True, also=_TAIL,
     ),
     Row("raw-pipe-latency", "pipe, p50", "raw-pipe-latency", "p50_us", "µs", also=_TAIL),
+    Row("raw-spin-latency", "pwrite and spin, p50", "raw-spin-latency", "p50_us", "µs", also=_TAIL),
     Row(
         "disk", "disk a record", "disk", "bytes_per_record", "B", goal=118.2, at_most=True,
         also={"log_bytes_per_record": "B"},

@@ -9,11 +9,11 @@ from itertools import cycle
 from pathlib import Path
 
 import pytest
-from logcore.batch import BatchBuilder, crc32c, iter_records
 
 import pylog
 from benchmarks.workload import TOPIC, make_pairs
-from logcore import Log
+from logcore.batch import BatchBuilder, crc32c, iter_records
+from logcore.log import Log
 
 TIMESTAMP_MS = 1_700_000_000_000
 READ_RECORDS = 100_000

@@ -5,6 +5,7 @@ of a latency run spins until each message is due, so the pace does not depend on
 machine sleeps; the first tenth of the messages is not counted.
 """
 
+import mmap
 import os
 import struct
 import subprocess
@@ -122,6 +123,49 @@ def pipe_latency_reader(order: Order) -> Figures:
             break
         ages_ns.append(now_ns - unpack_from(value)[0])
     return _percentiles(order, ages_ns)
+
+
+def raw_spin_latency(order: Order) -> Figures:
+    """Write the same messages to a file and a shared word; the reader spins on the word.
+
+    That is the least a log can do: one pwrite a message, one pread by who saw its end move.
+    """
+    with open(order.raw_path, "wb") as file, _shared_word(order) as word:
+        counter = memoryview(word).cast("q")
+        with start("spin_latency_reader", order) as reader:
+            wait_ready("spin_latency_reader", reader)
+            fd, size = file.fileno(), order.value_bytes
+
+            def send(value: bytes) -> None:
+                os.pwrite(fd, value, counter[0] * size)
+                counter[0] += 1
+
+            late = _send_paced(order, send)
+            figures = _figures_of("spin_latency_reader", reader)
+        counter.release()
+    return {**figures, "late_share": late}
+
+
+def spin_latency_reader(order: Order) -> Figures:
+    """Spin on the shared word, and read each message from the file."""
+    size, pread, unpack_from, ages_ns = order.value_bytes, os.pread, STAMP.unpack_from, []
+    with open(order.raw_path, "rb") as file, _shared_word(order) as word:
+        counter, fd = memoryview(word).cast("q"), file.fileno()
+        say_ready()
+        for number in range(order.total):
+            while counter[0] <= number:
+                pass
+            value = pread(fd, size, number * size)
+            ages_ns.append(perf_counter_ns() - unpack_from(value)[0])
+        counter.release()
+    return _percentiles(order, ages_ns)
+
+
+def _shared_word(order: Order) -> mmap.mmap:
+    path = order.raw_path.with_suffix(".word")
+    with open(path, "a+b") as file:
+        file.truncate(mmap.PAGESIZE)
+        return mmap.mmap(file.fileno(), mmap.PAGESIZE)
 
 
 def _send_paced(order: Order, send: Callable[[bytes], object]) -> float:
