@@ -104,9 +104,9 @@ def decompress(codec: int, data: Buffer, max_bytes: int) -> bytes:
         CorruptRecordError: data is not a whole, valid stream of the codec.
         InvalidRecordError: codec is unknown, or the result would be over max_bytes.
 
-    >>> decompress(GZIP, compress(GZIP, bytes(1000)), max_bytes=999)
+    >>> decompress(SNAPPY, compress(SNAPPY, bytes(1000)), max_bytes=999)
     Traceback (most recent call last):
-    logcore.errors.InvalidRecordError: gzip data of 29 bytes decompresses to more than 999 bytes
+    logcore.errors.InvalidRecordError: snappy data of 71 bytes decompresses to more than 999 bytes
     """
     if codec == NONE:
         if len(data) > max_bytes:

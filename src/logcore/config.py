@@ -267,7 +267,7 @@ class LogConfig:
 
         >>> LogConfig.from_properties({"retention.msec": "1"})
         Traceback (most recent call last):
-        logcore.config.ConfigError: Unknown topic config name: retention.msec. \
+        logcore.config_def.ConfigError: Unknown topic config name: retention.msec. \
 Did you mean "retention.ms"?
         """
         for name in properties:

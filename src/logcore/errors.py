@@ -21,7 +21,6 @@ A message says what, where, expected and found, and the operator's action when t
 
 import errno
 import os
-from pathlib import Path
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -43,7 +42,7 @@ class CorruptRecordError(LogError):
         self,
         message: str,
         *,
-        path: str | Path | None = None,
+        path: str | os.PathLike[str] | None = None,
         position: int | None = None,
         offset: int | None = None,
     ) -> None:
@@ -110,7 +109,7 @@ class _OperatingSystemError(LogError):
     """Carries the errno; never raised itself."""
 
     def __init__(
-        self, message: str, *, errno: int | None = None, path: str | Path | None = None
+        self, message: str, *, errno: int | None = None, path: str | os.PathLike[str] | None = None
     ) -> None:
         super().__init__(message)
         self.errno = errno
@@ -181,7 +180,7 @@ class LogClosedError(LogError):
 
 
 def error_from_errno(
-    number: int, action: str, path: str | Path | None = None
+    number: int, action: str, path: str | os.PathLike[str] | None = None
 ) -> DiskFullError | LogIOError:
     """Return the error for a failed system call.
 

@@ -12,9 +12,9 @@ an epoch is the term of a writer: it rises with every recovery.
 Source: Kafka LeaderEpochCheckpointFile, CheckpointFile, LeaderEpochFileCache.assign.
 """
 
+import os
 import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TypeAlias
 
 from logcore.errors import CorruptRecordError, UnsupportedFormatError
@@ -30,7 +30,7 @@ _NUMBER = re.compile(r"[0-9]{1,19}")
 _ENTRY = re.compile(r"([0-9]{1,10}) ([0-9]{1,19})")
 
 
-def read(path: str | Path) -> Entries:
+def read(path: str | os.PathLike[str]) -> Entries:
     """Return [(epoch, start_offset), ...], empty when there is no file.
 
     Raises:
@@ -78,7 +78,7 @@ def _rises(before: tuple[int, int], after: tuple[int, int]) -> bool:
     return before[0] < after[0] and before[1] < after[1]
 
 
-def write(path: str | Path, entries: Sequence[tuple[int, int]]) -> None:
+def write(path: str | os.PathLike[str], entries: Sequence[tuple[int, int]]) -> None:
     """Replace the file, durably.
 
     Raises:
@@ -88,7 +88,7 @@ def write(path: str | Path, entries: Sequence[tuple[int, int]]) -> None:
     replace_text(path, "\n".join(lines) + "\n")
 
 
-def append(path: str | Path, epoch: int, start_offset: int) -> None:
+def append(path: str | os.PathLike[str], epoch: int, start_offset: int) -> None:
     """Note in the file that `epoch` begins at `start_offset`; see assign.
 
     Raises:

@@ -11,9 +11,9 @@ Source: Kafka PartitionMetadataFile, Uuid.
 """
 
 import base64
+import os
 import re
 import uuid
-from pathlib import Path
 
 from logcore.errors import CorruptRecordError, UnsupportedFormatError
 from logcore.small_files import read_text, replace_text
@@ -53,7 +53,7 @@ def decode_uuid(text: str) -> uuid.UUID:
     return value
 
 
-def read(path: str | Path) -> uuid.UUID:
+def read(path: str | os.PathLike[str]) -> uuid.UUID:
     """Return the topic id.
 
     Raises:
@@ -77,7 +77,7 @@ def read(path: str | Path) -> uuid.UUID:
     return topic_id
 
 
-def write(path: str | Path, topic_id: uuid.UUID) -> None:
+def write(path: str | os.PathLike[str], topic_id: uuid.UUID) -> None:
     """Replace the file, durably.
 
     Raises:

@@ -8,7 +8,6 @@ Source: Kafka CheckpointFile.write, Utils.atomicMoveWithFallback.
 
 import contextlib
 import os
-from pathlib import Path
 
 from logcore import layout
 from logcore.errors import CorruptRecordError
@@ -16,7 +15,7 @@ from logcore.errors import CorruptRecordError
 MAX_TEXT_BYTES = 16 * 1024 * 1024
 
 
-def read_text(path: str | Path) -> str:
+def read_text(path: str | os.PathLike[str]) -> str:
     """Return the text of an ASCII file.
 
     Raises:
@@ -33,7 +32,7 @@ def read_text(path: str | Path) -> str:
         raise CorruptRecordError("not a text file", path=path, position=error.start) from None
 
 
-def replace_text(path: str | Path, text: str) -> None:
+def replace_text(path: str | os.PathLike[str], text: str) -> None:
     """Put `text` in the place of what the file holds, durably.
 
     One writer at a time: the caller holds the partition.
