@@ -138,7 +138,12 @@ def _run(
 ) -> str:
     """Run `command` to its end; return its standard output, followed by its errors if wanted."""
     done = subprocess.run(
-        command, input=stdin, capture_output=True, text=True, timeout=timeout_s, check=False
+        command,
+        input=stdin,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=timeout_s,
+        check=False,
     )
     if done.returncode != 0:
         tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-20:])
@@ -153,6 +158,7 @@ def _java_command(main_class: str, *, heap: str = "512m") -> list[str]:
         raise PeerMissingError("Kafka's jars are not here yet: python scripts/peers/kafka.py fetch")
     return [
         *("java", f"-Xmx{heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
+        *("-Dfile.encoding=UTF-8", "-Dstdout.encoding=UTF-8", "-Dsun.stdout.encoding=UTF-8"),
         *(f"-Dorg.slf4j.simpleLogger.{setting}" for setting in LOGGER_SETTINGS),
         *("-cp", f"{CLASSES_DIR}:{LIBS_DIR}/*", main_class),
     ]
