@@ -44,6 +44,8 @@ ZSTD_DEFAULT_LEVEL = 3
 
 _XERIAL_MAGIC = b"\x82SNAPPY\x00"
 _XERIAL_HEADER = _XERIAL_MAGIC + struct.pack(">ii", 1, 1)  # version, oldest reader's version
+_XERIAL_LENGTH = struct.Struct(">i")
+(_XERIAL_HEAD,) = _XERIAL_LENGTH.unpack_from(_XERIAL_MAGIC)  # where a length would be: negative
 _XERIAL_BLOCK_BYTES = 32 * 1024
 _SNAPPY_MAX_RATIO = 22  # a 3-byte copy element makes at most 64 bytes
 
@@ -211,68 +213,58 @@ def _declared_bytes(codec: int, data: Buffer) -> int:
 
 
 def _decompress_snappy(data: memoryview, max_bytes: int) -> bytes:
-    snappy = _cramjam().snappy
+    cramjam = _cramjam()
     if not data:
         raise CorruptRecordError("snappy data is empty")
-    total = 0
-    for block in _snappy_blocks(data):
-        total += _snappy_block_bytes(block)
-        if total > max_bytes:
-            raise _too_large("snappy", data, max_bytes)
+    block_bytes = cramjam.snappy.decompress_raw_len
+    decompress_into = cramjam.snappy.decompress_raw_into
 
     def fill(view: memoryview) -> int:
-        # The blocks are walked twice, not kept: a hostile stream has many that are empty.
+        # The blocks are walked twice, not kept: a hostile stream has many that are tiny.
         end = 0
         for block in _snappy_blocks(data):
-            size = _snappy_block_bytes(block)
-            if size:
-                snappy.decompress_raw_into(block, view[end : end + size])
+            size = block_bytes(block)
+            decompress_into(block, view[end : end + size])
             end += size
         return end
 
     try:
+        total = 0
+        for block in _snappy_blocks(data):
+            size = block_bytes(block)
+            if size > len(block) * _SNAPPY_MAX_RATIO:
+                raise CorruptRecordError(
+                    f"snappy data has a block of {len(block)} bytes that declares {size} bytes"
+                )
+            total += size
+            if total > max_bytes:
+                raise _too_large("snappy", data, max_bytes)
         return _fill_bytes(total, fill)
-    except _cramjam().DecompressionError as error:
+    except cramjam.DecompressionError as error:
         raise CorruptRecordError(f"snappy data is corrupt: {error}") from None
 
 
 def _snappy_blocks(data: memoryview) -> Iterator[memoryview]:
     """Yield the raw blocks behind xerial headers, or the whole of an unframed stream."""
-    if data[: len(_XERIAL_MAGIC)] != _XERIAL_MAGIC:
+    if bytes(data[: len(_XERIAL_MAGIC)]) != _XERIAL_MAGIC:
         yield data
         return
-    position = 0
-    while position < len(data):
-        if data[position : position + len(_XERIAL_MAGIC)] == _XERIAL_MAGIC:
+    position, end = 0, len(data)
+    while position < end:
+        start = position + 4
+        if start > end:
+            raise CorruptRecordError(f"snappy data ends within a block length at {position}")
+        (size,) = _XERIAL_LENGTH.unpack_from(data, position)
+        if size == _XERIAL_HEAD:
             # At the start, and again where streams were concatenated.
             position += len(_XERIAL_HEADER)
-            if position > len(data):
+            if position > end:
                 raise CorruptRecordError("snappy data ends within its xerial header")
-            continue
-        size = int.from_bytes(data[position : position + 4], "big", signed=True)
-        position += 4
-        if not 0 < size <= len(data) - position:
-            raise CorruptRecordError(
-                f"snappy data has a block of {size} bytes at {position} of {len(data)}"
-            )
-        yield data[position : position + size]
-        position += size
-
-
-def _snappy_block_bytes(block: memoryview) -> int:
-    """Return the decompressed size a raw block declares, once that size is possible."""
-    size = 0
-    for count, byte in enumerate(block[:5], start=1):
-        size |= (byte & 0x7F) << 7 * (count - 1)
-        if byte < 0x80:
-            break
-    else:
-        raise CorruptRecordError("snappy data has a block without its length")
-    if size > (len(block) - count) * _SNAPPY_MAX_RATIO or (size == 0 and len(block) != count):
-        raise CorruptRecordError(
-            f"snappy data has a block of {len(block)} bytes that declares {size} bytes"
-        )
-    return size
+        elif 0 < size <= end - start:
+            position = start + size
+            yield data[start:position]
+        else:
+            raise CorruptRecordError(f"snappy data has a block of {size} bytes at {start} of {end}")
 
 
 def _fill_bytes(capacity: int, fill: Callable[[memoryview], int]) -> bytes:
