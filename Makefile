@@ -7,6 +7,7 @@ PYTHON ?= $(firstword $(shell for python in python3 python3.14 python3.13 python
 	&& echo $$python && break; done) python3)
 BIN := $(VENV)/bin
 INSTALL = VENV="$(VENV)" $(PYTHON) scripts/install.py
+STUBBED = $(subst /,.,$(patsubst src/%.pyi,%,$(wildcard src/*/*.pyi)))
 CODE := src tests benchmarks examples scripts fuzz setup.py
 unexport PYTHONPATH
 
@@ -32,7 +33,7 @@ lint-format:
 lint-mypy:
 	$(BIN)/mypy
 lint-stubs:
-	MYPYPATH=src $(BIN)/stubtest logcore pylog --concise --mypy-config-file tests/style/stubtest.ini \
+	MYPYPATH=src $(BIN)/stubtest $(STUBBED) --concise --mypy-config-file tests/style/stubtest.ini \
 		--allowlist tests/style/stubtest-allowlist.txt --ignore-unused-allowlist
 lint-cython:
 	PATH="$(BIN):$$PATH" cython-lint src
