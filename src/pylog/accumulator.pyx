@@ -156,10 +156,12 @@ cdef class Accumulator:
             self.check_limits()
         bound = pl_record_bound(key_size, value_size, 0)
         builder = queue.filling
-        if (<int64_t>(builder.size + bound) > self.batch_size
+        while (<int64_t>(builder.size + bound) > self.batch_size
                 or builder.record_count >= self.batch_num_messages):
-            self.make_room(queue, bound)
-            builder = queue.filling
+            if self.make_room(queue, bound):
+                builder = queue.filling
+                break
+            builder = queue.filling   # other threads filled it meanwhile
         builder.put(timestamp if timestamp > 0 else pl_wall_clock_coarse_ms(), key_data,
                     <int32_t>key_size, value_data, <int32_t>value_size)
         self.outstanding += 1
@@ -186,7 +188,8 @@ cdef class Accumulator:
                 PartitionQueue(topic, number, log, self.codec, self.level)
                 for number, log in self._open_topic(topic)
             ])
-            self.topics[topic] = queues
+            # Opening let other threads run: whoever was first has the topic.
+            queues = self.topics.setdefault(topic, queues)
         self.last_topic = topic
         self.last_queues = queues
         return queues
@@ -257,9 +260,10 @@ cdef class Accumulator:
         queue = <PartitionQueue>queues.partitions[partition]
         self.check_limits()
         bound = pl_record_bound(key_size, value_size, len(encoded))
-        if (<int64_t>(queue.filling.size + bound) > self.batch_size
+        while (<int64_t>(queue.filling.size + bound) > self.batch_size
                 or queue.filling.record_count >= self.batch_num_messages):
-            self.make_room(queue, bound)
+            if self.make_room(queue, bound):
+                break
         if timestamp_ms <= 0:
             timestamp_ms = pl_wall_clock_coarse_ms()
         if callback is not None:
@@ -276,7 +280,10 @@ cdef class Accumulator:
         return 0
 
     cdef int make_room(self, PartitionQueue queue, size_t bound) except -1:
-        """Send the full batch, and refuse a record that no batch could hold."""
+        """Send the full batch, and refuse a record that no batch could hold.
+
+        Returns 1 when the batch is empty: the record goes in, even one larger than batch.size.
+        """
         if <int64_t>bound > self.message_max_bytes + 128:
             raise KafkaException(KafkaError(KafkaError.MSG_SIZE_TOO_LARGE,
                                             f"a message of up to {bound} bytes is over "
@@ -284,8 +291,8 @@ cdef class Accumulator:
         if queue.filling.record_count:
             self.send(queue)
             if queue.unsent is not None:
-                raise BufferError(f"Local: Queue full ({self.failure})")
-        return 0
+                raise BufferError("Local: Queue full (the disk takes no more for now)")
+        return queue.filling.record_count == 0
 
     cdef int after_put(self, PartitionQueue queue) except -1:
         """A batch was begun: send it now, or have the linger clock watched."""
