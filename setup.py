@@ -17,7 +17,7 @@ JOBS = len(os.sched_getaffinity(0))
 flags = ["-std=gnu11", "-O3", "-g0", "-fno-strict-aliasing", "-fvisibility=hidden"]
 flags += ["-Wall", "-Wextra", "-Wno-unused-function", "-Wno-unused-parameter", "-Wno-sign-compare"]
 flags += ["-Wno-missing-field-initializers", "-Wno-cast-function-type"]
-flags += ["-Wno-discarded-qualifiers"]  # in what Cython writes; fuzz/ compiles c/*.h with all warnings
+flags += ["-Wno-discarded-qualifiers"]  # of what Cython writes; make fuzz warns of the headers
 link = ["-pthread"]
 if os.environ.get("PYLOG_DEBUG_BUILD"):
     flags += ["-O1", "-g3", "-UNDEBUG"]

@@ -28,7 +28,7 @@ SOURCE_SUFFIXES = {".h", ".pxd", ".py", ".pyi", ".pyx", ".typed"}
 def missing_tool() -> str:
     """One line on what this machine lacks to build, empty for nothing."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - an older one may well run this file
         return f"Python 3.11 or newer is needed, this is {version}: make PYTHON=python3.11 ..."
     try:
         import ensurepip  # noqa: F401
@@ -78,7 +78,7 @@ def source_digest() -> str:
 
 
 def drop_stale_build() -> None:
-    """setuptools packs whatever lies in build/lib: leave compiled modules only, with a source."""
+    """Leave only compiled modules with a source in build/lib: setuptools packs what lies there."""
     for library in (ROOT / "build").glob("lib.*"):
         for path in library.rglob("*"):
             source = ROOT / "src" / path.relative_to(library).parent / path.name.split(".")[0]
