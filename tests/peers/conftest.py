@@ -14,6 +14,7 @@ from types import ModuleType
 
 import pytest
 from golden_copies import GoldenCopies
+from sides import Side, new_topic_name
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "peers" / "kafka.py"
 
@@ -70,3 +71,21 @@ def random_source(request: pytest.FixtureRequest) -> random.Random:
 def golden_copy(tmp_path: Path) -> GoldenCopies:
     """Return a function from a golden partition's name to a copy of its folder."""
     return GoldenCopies(tmp_path)
+
+
+@pytest.fixture
+def sides(broker: "_KAFKA.KafkaBroker", tmp_path: Path) -> tuple[Side, Side]:
+    """Return confluent_kafka with the broker, and pylog with a folder; one new topic name."""
+    confluent = pytest.importorskip("confluent_kafka", reason="pip install confluent-kafka")
+    import confluent_kafka.admin
+
+    import pylog
+    import pylog.admin
+
+    theirs = {"bootstrap.servers": broker.bootstrap_servers, "log_level": 2}
+    ours = {"log.dir": str(tmp_path / "log")}
+    name = new_topic_name()
+    return (
+        Side(confluent, confluent_kafka.admin, theirs, name),
+        Side(pylog, pylog.admin, ours, name),
+    )

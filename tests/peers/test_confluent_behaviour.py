@@ -1,100 +1,15 @@
-"""The same program over confluent_kafka with a real broker and over pylog with a folder.
-
-Each scenario is one function that takes a `Side` and returns what it saw; both sides must see the
-same. What a cluster has and a folder has not (broker ids, latencies) is left out by the scenario.
-"""
+"""The same program over confluent_kafka with a real broker and over pylog with a folder."""
 
 import contextlib
-import functools
-import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 import record_batches
 from record_batches import EVERY_SHAPE
-
-import pylog
-import pylog.admin
+from sides import TIMEOUT_S, Side
 
 pytestmark = pytest.mark.peer
-
-TIMEOUT_S = 20
-_numbers = itertools.count()
-
-
-@dataclass
-class Side:
-    """One of the two libraries and where its data is."""
-
-    client: ModuleType
-    admin_module: ModuleType
-    config: dict[str, Any]
-    topic: str = field(default_factory=lambda: f"topic-{next(_numbers)}")
-
-    def producer(self, **config: Any) -> Any:
-        return self.client.Producer(self.config | {"linger.ms": 5} | _dotted(config))
-
-    def consumer(self, **config: Any) -> Any:
-        defaults = {"group.id": "group", "enable.auto.commit": False}
-        return self.client.Consumer(self.config | defaults | _dotted(config))
-
-    @functools.cached_property
-    def admin(self) -> Any:
-        return self.admin_module.AdminClient(self.config)
-
-    def create(self, partitions: int = 1, **config: str) -> None:
-        # The timestamps lie in the past, where retention would take them.
-        configs = {"retention.ms": "-1"} | _dotted(config)
-        topic = self.admin_module.NewTopic(self.topic, partitions, 1, config=configs)
-        self.admin.create_topics([topic])[self.topic].result(TIMEOUT_S)
-
-    def at(self, partition: int = 0, *offset: int) -> Any:
-        return self.client.TopicPartition(self.topic, partition, *offset)
-
-    def fill(self, count: int = 10) -> None:
-        """Produce `count` records to partition 0, a second apart."""
-        producer = self.producer()
-        for number in range(count):
-            time_ms = record_batches.FIRST_TIMESTAMP_MS + 1000 * number
-            producer.produce(self.topic, b"%d" % number, partition=0, timestamp=time_ms)
-        assert producer.flush(TIMEOUT_S) == 0
-
-    def told(self, error: Any) -> Any:
-        """Return an error or an exception in a form that both sides share."""
-        if isinstance(error, self.client.KafkaException):
-            error = error.args[0]
-        if isinstance(error, self.client.KafkaError):
-            return (error.name(), error.code(), error.retriable(), error.fatal())
-        return error if error is None else type(error).__name__
-
-    def outcome(self, call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
-        """Return what `call` returns, or the error it raises."""
-        try:
-            return call(*arguments, **named)
-        except Exception as error:
-            return ("raised", self.told(error))
-
-
-def _dotted(config: dict[str, Any]) -> dict[str, Any]:
-    return {name.replace("_", "."): value for name, value in config.items()}
-
-
-@pytest.fixture
-def sides(broker: Any, tmp_path: Path) -> tuple[Side, Side]:
-    confluent = pytest.importorskip("confluent_kafka", reason="pip install confluent-kafka")
-    import confluent_kafka.admin
-
-    theirs = {"bootstrap.servers": broker.bootstrap_servers, "log_level": 2}
-    ours = {"log.dir": str(tmp_path / "log")}
-    name = f"topic-{next(_numbers)}"
-    return (
-        Side(confluent, confluent_kafka.admin, theirs, name),
-        Side(pylog, pylog.admin, ours, name),
-    )
 
 
 def message_fields(side: Side, message: Any) -> dict[str, Any]:
@@ -370,99 +285,6 @@ def partitions_of_keys(side: Side, partitioner: str) -> Any:
     return placed
 
 
-def admin_errors(side: Side) -> Any:
-    admin, new_topic = side.admin, side.admin_module.NewTopic
-    side.create(2)
-
-    def create(*arguments: Any, **named: Any) -> Any:
-        topic = new_topic(*arguments, **named)
-        return side.outcome(lambda: admin.create_topics([topic])[topic.topic].result(TIMEOUT_S))
-
-    def result(futures: dict[Any, Any]) -> Any:
-        (future,) = futures.values()
-        return future.result(TIMEOUT_S)
-
-    new_partitions = side.admin_module.NewPartitions
-    resource = side.admin_module.ConfigResource(side.admin_module.ConfigResource.Type.TOPIC, "nix")
-    return [
-        create(side.topic, 1, 1),
-        create("with space", 1, 1),
-        create("..", 1, 1),
-        create("x" * 250, 1, 1),
-        create("x", 0, 1),
-        create("y", 1, 1, config={"no.such.config": "1"}),
-        create("z", 1, 1, config={"retention.ms": "soon"}),
-        side.outcome(lambda: result(admin.create_partitions([new_partitions(side.topic, 1)]))),
-        side.outcome(lambda: result(admin.create_partitions([new_partitions(side.topic, 2)]))),
-        side.outcome(lambda: result(admin.create_partitions([new_partitions(side.topic, 3)]))),
-        side.outcome(lambda: result(admin.create_partitions([new_partitions("nix", 3)]))),
-        side.outcome(lambda: result(admin.delete_topics(["nix"]))),
-        side.outcome(lambda: result(admin.describe_configs([resource]))),
-        len(admin.list_topics(side.topic, timeout=TIMEOUT_S).topics[side.topic].partitions),
-        side.outcome(lambda: result(admin.delete_topics([side.topic]))),
-        side.topic in admin.list_topics(timeout=TIMEOUT_S).topics,
-    ]
-
-
-def topic_configs(side: Side) -> Any:
-    side.create(retention_ms="1234567", cleanup_policy="compact")
-    kind = side.admin_module.ConfigResource.Type.TOPIC
-    resource = side.admin_module.ConfigResource(kind, side.topic)
-    ((_, future),) = side.admin.describe_configs([resource]).items()
-    return {
-        name: (entry.value, entry.is_default) for name, entry in future.result(TIMEOUT_S).items()
-    }
-
-
-def delete_records_and_ends(side: Side) -> Any:
-    side.create()
-    side.fill(10)
-    admin = side.admin
-
-    def delete(offset: int) -> Any:
-        ((_, future),) = admin.delete_records([side.at(0, offset)]).items()
-        return future.result(TIMEOUT_S).low_watermark
-
-    consumer = side.consumer()
-    seen = [
-        side.outcome(delete, 4),
-        consumer.get_watermark_offsets(side.at(), timeout=TIMEOUT_S),
-        side.outcome(delete, 2),
-        side.outcome(delete, 11),
-        side.outcome(delete, -1),
-        consumer.get_watermark_offsets(side.at(), timeout=TIMEOUT_S),
-    ]
-    side_message = read_all_after(side, consumer)
-    return seen, side_message
-
-
-def read_all_after(side: Side, consumer: Any) -> Any:
-    side.fill(1)
-    consumer.assign([side.at(0, side.client.OFFSET_BEGINNING)])
-    message = consumer.poll(TIMEOUT_S)
-    consumer.close()
-    return message.offset(), message.value()
-
-
-def list_offsets(side: Side) -> Any:
-    side.create()
-    side.fill(10)
-    spec = side.admin_module.OffsetSpec
-    first = record_batches.FIRST_TIMESTAMP_MS
-    seen = []
-    for each in (
-        spec.earliest(),
-        spec.latest(),
-        spec.max_timestamp(),
-        spec.for_timestamp(first + 4500),
-        spec.for_timestamp(first + 10**9),
-    ):
-        ((_, future),) = side.admin.list_offsets({side.at(): each}).items()
-        answer = future.result(TIMEOUT_S)
-        seen.append((answer.offset, answer.timestamp))
-    return seen
-
-
 def values_of_types(side: Side) -> Any:
     """Look at the small types alone: their text, order, equality and defaults."""
     client = side.client
@@ -517,10 +339,6 @@ SCENARIOS = [
     out_of_range_error,
     wrong_use_of_a_consumer,
     wrong_configs,
-    admin_errors,
-    topic_configs,
-    delete_records_and_ends,
-    list_offsets,
     values_of_types,
 ]
 
