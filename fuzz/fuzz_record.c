@@ -49,8 +49,27 @@ static void check_encoding(const struct pl_record *record, const uint8_t *end)
     free(encoded);
 }
 
+/* The first bytes as an integer that the end of memory cuts off. */
+static void check_varints(const uint8_t *data, size_t most)
+{
+    for (size_t size = 0; size <= most && size <= PL_VARLONG_MAX_BYTES; size++) {
+        uint8_t *piece = malloc(size + 1), *end = piece + size + 1;
+        int32_t short_value;
+        int64_t long_value;
+        FUZZ_CHECK(piece != NULL);
+        memcpy(piece + 1, data, size);
+        const uint8_t *short_after = pl_get_varint(piece + 1, end, &short_value);
+        const uint8_t *long_after = pl_get_varlong(piece + 1, end, &long_value);
+        FUZZ_CHECK(short_after == NULL || short_after <= piece + 1 + PL_VARINT_MAX_BYTES);
+        FUZZ_CHECK(short_after == NULL || (short_after == long_after && short_value == long_value));
+        FUZZ_CHECK(long_after == NULL || long_after <= end);
+        free(piece);
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    check_varints(data, size);
     const uint8_t *p = data, *end = data + size;
     struct pl_record record;
     if (size > PL_RECORDS_AT && data[PL_MAGIC_AT] == 2)
