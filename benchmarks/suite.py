@@ -87,7 +87,7 @@ def _measure_probes(settings: Settings, value_bytes: int, say: Callable[[str], o
                 except MeasurementError as error:
                     failed.add(name)
                     samples[name].clear()
-                    say(f"left out: {name}: {error}")
+                    say(f"left out: {name}: {str(error).splitlines()[-1]}")
     return samples
 
 
@@ -97,7 +97,7 @@ def _fill(settings: Settings, value_bytes: int, folder: str, say: Callable[[str]
         try:
             run(name, order)
         except MeasurementError as error:
-            say(f"{name}: {error}")
+            say(f"{name}: {str(error).splitlines()[-1]}")
 
 
 def _measure_probe(settings: Settings, name: str, value_bytes: int, shared: str) -> Figures:

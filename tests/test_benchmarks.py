@@ -115,19 +115,10 @@ def test_single_calls_run_once_each():
     assert "passed" in text
 
 
-def test_instruction_counts_repeat():
+def test_instruction_counts_are_printed():
     if shutil.which("valgrind") is None:
         assert "valgrind is not installed" in run_module("benchmarks.instructions")
         return
-    from benchmarks.instructions import count
-
-    first = count("empty_loop", few=1000, many=41000)
-    assert first > 0
-    assert count("empty_loop", few=1000, many=41000) == pytest.approx(first, rel=0.05)
-
-
-def test_instruction_counts_of_the_encoder_are_printed():
-    if shutil.which("valgrind") is None:
-        return
     text = run_module("benchmarks.instructions", "--loops", "encode", "--records", "4000")
-    assert any(line.startswith("encode") for line in text.splitlines())
+    count = next(line.split()[1] for line in text.splitlines() if line.startswith("encode"))
+    assert float(count.replace(",", "")) > 0
