@@ -29,20 +29,20 @@ cdef class Accumulator:
     cdef dict topics
     cdef str last_topic
     cdef TopicQueues last_queues
-    cdef readonly int acks           # 0, 1, -1 all
-    cdef readonly int64_t batch_size
-    cdef readonly int32_t batch_num_messages
-    cdef readonly int64_t message_max_bytes
-    cdef readonly int64_t linger_ns
-    cdef readonly int64_t max_buffered
-    cdef readonly int64_t message_timeout_ns
-    cdef readonly int partitioner_kind
+    cdef int acks           # 0, 1, -1 all
+    cdef int64_t batch_size
+    cdef int32_t batch_num_messages
+    cdef int64_t message_max_bytes
+    cdef int64_t linger_ns
+    cdef int64_t max_buffered
+    cdef int64_t message_timeout_ns
+    cdef int partitioner_kind
     cdef int codec
     cdef object level
     cdef object default_callback
     cdef object custom_partitioner
-    cdef readonly int64_t outstanding   # accepted, and not yet as safe as acks asks or reported
-    cdef readonly int64_t buffered      # of those, what this process holds in memory
+    cdef int64_t outstanding   # accepted, and not yet as safe as acks asks or reported
+    cdef int64_t buffered      # of those, what this process holds in memory
     cdef object unacknowledged       # deque of (queue, end_offset, base_offset, count, reports)
     cdef object delivered            # deque of (callback, error, Message)
     cdef object failure              # exception to raise at the next call, or None

@@ -98,8 +98,8 @@ cdef class Accumulator:
 
     # ---- produce ----
 
-    def produce(self, topic, value=None, key=None, int32_t partition=-1, on_delivery=None,
-                int64_t timestamp=0, headers=None, callback=None):
+    def produce(self, topic, value=None, key=None, int32_t partition=-1, callback=None,
+                on_delivery=None, int64_t timestamp=0, headers=None):
         """Queue a message for a topic; a full batch is appended before this returns.
 
         Args:
@@ -107,11 +107,11 @@ cdef class Accumulator:
             value: bytes-like, str or None (a tombstone).
             key: bytes-like, str or None.
             partition: number, -1 to choose by the partitioner.
+            callback: another name for on_delivery.
             on_delivery: called as on_delivery(error, message) in poll() or flush(), once the
                 message is as safe as `acks` asks.
             timestamp: create time in ms since 1970, 0 for now (to the kernel's tick, 1 to 4 ms).
             headers: dict or list of (str, bytes | str | None).
-            callback: another name for on_delivery.
 
         Raises:
             BufferError: queue.buffering.max.messages are waiting: call poll() and try again.
@@ -491,15 +491,15 @@ cdef class Accumulator:
         self.failure = None   # asked for
         return purged
 
-    def has_unacknowledged(self):
+    def _has_unacknowledged(self):
         """True when appended messages wait for the disk (acks=all)."""
         return bool(self.unacknowledged)
 
-    def has_delivered(self):
+    def _has_delivered(self):
         """True when callbacks wait to be called."""
         return bool(self.delivered)
 
-    def has_unsent(self):
+    def _has_unsent(self):
         """True when the disk refused a batch that is still queued."""
         cdef PartitionQueue queue
         cdef TopicQueues queues

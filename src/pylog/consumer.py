@@ -40,17 +40,17 @@ class Consumer(Fetcher):
     """
 
     def __init__(self, conf: Mapping[str, Any] | None = None, /, **kwargs: Any):
-        self.config = client_config.parse("consumer", {**(conf or {}), **kwargs})
-        self._reset_policy = self.config["auto.offset.reset"]
+        self._config = client_config.parse("consumer", {**(conf or {}), **kwargs})
+        self._reset_policy = self._config["auto.offset.reset"]
         self._is_closed = False
         self._log_dir = LogDir.open(
-            client_config.resolve_log_dir(self.config),
-            read_only=self.config["read.only"],
+            client_config.resolve_log_dir(self._config),
+            read_only=self._config["read.only"],
         )
         self._configure_fetcher(
-            reports_end=self.config["enable.partition.eof"],
-            is_busy_polling=self.config["busy.poll"],
-            stores_offsets=self.config["enable.auto.offset.store"],
+            reports_end=self._config["enable.partition.eof"],
+            is_busy_polling=self._config["busy.poll"],
+            stores_offsets=self._config["enable.auto.offset.store"],
             wake_word=self._log_dir.notify,
         )
 
@@ -91,13 +91,13 @@ class Consumer(Fetcher):
                     )
                 )
         added = [self._make_fetch(wanted) for wanted in partitions]
-        self._set_fetches([*self.fetches, *added])
+        self._set_fetches([*self._fetches, *added])
 
     def incremental_unassign(self, partitions: Sequence[TopicPartition]) -> None:
         """Stop reading these partitions."""
         self._check_open()
         gone = [self._require(wanted) for wanted in partitions]
-        self._set_fetches([fetch for fetch in self.fetches if fetch not in gone])
+        self._set_fetches([fetch for fetch in self._fetches if fetch not in gone])
 
     def unassign(self) -> None:
         """Read nothing."""
@@ -108,11 +108,11 @@ class Consumer(Fetcher):
         """What is assigned now."""
         return [
             TopicPartition(fetch.topic, fetch.partition, fetch.start_offset)
-            for fetch in self.fetches
+            for fetch in self._fetches
         ]
 
     def _find(self, wanted: TopicPartition) -> PartitionFetch | None:
-        for fetch in self.fetches:
+        for fetch in self._fetches:
             if (fetch.topic, fetch.partition) == (wanted.topic, wanted.partition):
                 found: PartitionFetch = fetch
                 return found
@@ -123,7 +123,8 @@ class Consumer(Fetcher):
         if fetch is None:
             raise KafkaException(
                 KafkaError(
-                    KafkaError._STATE, f"{wanted.topic} [{wanted.partition}] is not assigned"
+                    KafkaError._UNKNOWN_PARTITION,
+                    f"{wanted.topic} [{wanted.partition}] is not assigned",
                 )
             )
         return fetch
@@ -192,7 +193,7 @@ class Consumer(Fetcher):
         try:
             fetch.seek(self._reset_offset(fetch))
         except KafkaException:
-            self.events.append(
+            self._events.append(
                 Message(
                     fetch.topic,
                     fetch.partition,
@@ -239,6 +240,18 @@ class Consumer(Fetcher):
         """Metadata of the folder's topics, or of one; an unknown one carries an error."""
         self._check_open()
         return describe_cluster(self._log_dir, topic)
+
+    def cluster_id(self, timeout: float = -1) -> str:
+        """The folder's id."""
+        self._check_open()
+        return self._log_dir.cluster_id
+
+    def memberid(self) -> str:
+        """The id in a group: none without groups."""
+        return ""
+
+    def set_sasl_credentials(self, username: str, password: str) -> None:
+        """Accepted: a folder asks for none."""
 
     # ---- iteration, life ----
 

@@ -15,13 +15,14 @@ cdef class PartitionFetch:
     cdef public bint is_paused
     cdef public int64_t stored_offset    # next offset to commit, OFFSET_INVALID for none
     cdef int64_t retry_at_ns             # after an error: not before
+    cdef bint has_begun                  # a message was handed out since assign or seek
     cdef int64_t end_reported_at         # log end for which the EOF event was given
 
     cdef Message next_message(self)
 
 
 cdef class Fetcher:
-    cdef readonly list fetches           # PartitionFetch, in the order of assignment
+    cdef readonly list _fetches          # PartitionFetch, in the order of assignment
     cdef Py_ssize_t turn
     cdef PartitionFetch current          # the one that turn names, if it may be read
     cdef bint reports_end
@@ -29,7 +30,7 @@ cdef class Fetcher:
     cdef bint stores_offsets
     cdef bint is_closed
     cdef object wake_word                # logcore.shared.WakeWord of the folder
-    cdef object events                   # deque of Message: errors to hand out
+    cdef readonly object _events         # deque of Message: errors to hand out
 
     cdef Message take(self)
     cdef Message take_from(self, PartitionFetch fetch)

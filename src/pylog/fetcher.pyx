@@ -45,13 +45,14 @@ cdef class PartitionFetch:
 
     @property
     def position(self):
-        """Offset of the next message, None before the first look at the log."""
-        return None if self.reader is None else self.reader.next_offset
+        """Offset of the next message, None until one was handed out."""
+        return self.reader.next_offset if self.has_begun and self.reader is not None else None
 
     def seek(self, int64_t start_offset):
         """Begin elsewhere: an offset, or a sentinel that the consumer resolves."""
         self.start_offset = start_offset
         self.reader = None
+        self.has_begun = False
         self.retry_at_ns = 0
         self.end_reported_at = -1
 
@@ -91,8 +92,8 @@ cdef class Fetcher:
     """Base of Consumer. Subclasses give `_resolve(fetch)`, which calls `fetch.begin`."""
 
     def __cinit__(self, *args, **kwargs):
-        self.fetches = []
-        self.events = deque()
+        self._fetches = []
+        self._events = deque()
 
     def _configure_fetcher(self, *, reports_end, is_busy_polling, stores_offsets, wake_word):
         self.reports_end = reports_end
@@ -101,13 +102,13 @@ cdef class Fetcher:
         self.wake_word = wake_word
 
     def _set_fetches(self, list fetches):
-        self.fetches = fetches
+        self._fetches = fetches
         self.turn = -1
         self.current = None
 
     def _close_fetcher(self):
         self.is_closed = True
-        self.fetches = []
+        self._fetches = []
         self.current = None
 
     def _before_wait(self):
@@ -180,12 +181,12 @@ cdef class Fetcher:
             return self.take_from(fetch)   # go on with the batch that is open
         if self.is_closed:
             raise RuntimeError("Consumer closed")
-        if self.events:
-            return self.events.popleft()
-        count = len(self.fetches)
+        if self._events:
+            return self._events.popleft()
+        count = len(self._fetches)
         for i in range(count):
             self.turn = (self.turn + 1) % count
-            fetch = <PartitionFetch>self.fetches[self.turn]
+            fetch = <PartitionFetch>self._fetches[self.turn]
             if fetch.is_paused:
                 continue
             if fetch.retry_at_ns and pl_clock_ns() < fetch.retry_at_ns:
@@ -194,7 +195,7 @@ cdef class Fetcher:
             if message is not None:
                 return message
         self.current = None
-        return self.events.popleft() if self.events else None
+        return self._events.popleft() if self._events else None
 
     cdef Message take_from(self, PartitionFetch fetch):
         cdef Message message
@@ -220,9 +221,11 @@ cdef class Fetcher:
                     error=KafkaError(
                         KafkaError._PARTITION_EOF,
                         f"Fetch from broker reached end of partition at offset "
-                        f"{fetch.reader.next_offset}"))
+                        f"{fetch.reader.next_offset}"),
+                    timestamp=(0, -1))
             return None
         self.current = fetch
+        fetch.has_begun = True
         if self.stores_offsets:
             fetch.stored_offset = fetch.reader.next_offset
         return message
@@ -233,9 +236,8 @@ cdef class Fetcher:
         if isinstance(error, LogError):
             error = from_log_error(error)
         error = error.args[0]
-        offset = fetch.position
-        return Message(fetch.topic, fetch.partition, -1001 if offset is None else offset,
-                       error=error)
+        offset = OFFSET_INVALID if fetch.reader is None else fetch.reader.next_offset
+        return Message(fetch.topic, fetch.partition, offset, error=error, timestamp=(0, -1))
 
     # ---- wait ----
 
@@ -251,8 +253,8 @@ cdef class Fetcher:
         if left_ns <= 0:
             return 0
         left_ns = min(left_ns, SLEEP_SLICE_NS)
-        if len(self.fetches) == 1:
-            fetch = <PartitionFetch>self.fetches[0]
+        if len(self._fetches) == 1:
+            fetch = <PartitionFetch>self._fetches[0]
             if fetch.reader is not None and not fetch.is_paused and not fetch.retry_at_ns:
                 if self.is_busy_polling:
                     spin_ns = left_ns
@@ -262,7 +264,7 @@ cdef class Fetcher:
             with nogil:
                 usleep(1000)
             PyErr_CheckSignals()
-        elif self.is_busy_polling and self.fetches:
+        elif self.is_busy_polling and self._fetches:
             self._spin(seen, deadline_ns)
         else:
             self.wake_word.wait(seen, left_ns / 1e9)

@@ -8,7 +8,7 @@ appended durable with one fdatasync for all that waits.
 import contextlib
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from logcore import codecs
@@ -18,8 +18,11 @@ from pylog import config as client_config
 from pylog.accumulator import Accumulator
 from pylog.errors import KafkaError, KafkaException, from_log_error
 from pylog.log_dir import LogDir
+from pylog.message import Message
 from pylog.metadata import ClusterMetadata, describe_cluster
 from pylog.partitioner import PARTITIONERS
+
+Callback = Callable[[KafkaError | None, Message], None]
 
 # How long a poll() sleeps at most before it looks for callbacks again.
 _POLL_SLICE_S = 0.05
@@ -46,26 +49,26 @@ class Producer(Accumulator):
     """
 
     def __init__(self, conf: Mapping[str, Any] | None = None, /, **kwargs: Any):
-        self.config = client_config.parse("producer", {**(conf or {}), **kwargs})
-        self._error_callback = self.config["error_cb"]
+        self._config = client_config.parse("producer", {**(conf or {}), **kwargs})
+        self._error_callback = self._config["error_cb"]
         self._errors: list[KafkaError] = []
         self._wake = threading.Event()
         self._served = threading.Condition()
         self._is_closed = False
-        self._log_dir = LogDir.open(client_config.resolve_log_dir(self.config))
-        partitioner = self.config["partitioner"]
+        self._log_dir = LogDir.open(client_config.resolve_log_dir(self._config))
+        partitioner = self._config["partitioner"]
         self._configure(
-            acks=self.config["acks"] if self.config["acks"] in (0, 1) else -1,
-            batch_size=self.config["batch.size"],
-            batch_num_messages=self.config["batch.num.messages"],
-            message_max_bytes=self.config["message.max.bytes"],
-            linger_ms=self.config["linger.ms"],
-            max_buffered=self.config["queue.buffering.max.messages"] or (1 << 62),
-            message_timeout_ms=self.config["message.timeout.ms"],
+            acks=self._config["acks"] if self._config["acks"] in (0, 1) else -1,
+            batch_size=self._config["batch.size"],
+            batch_num_messages=self._config["batch.num.messages"],
+            message_max_bytes=self._config["message.max.bytes"],
+            linger_ms=self._config["linger.ms"],
+            max_buffered=self._config["queue.buffering.max.messages"] or (1 << 62),
+            message_timeout_ms=self._config["message.timeout.ms"],
             partitioner_kind=0 if callable(partitioner) else PARTITIONERS[partitioner],
-            codec=codecs.CODEC_IDS[self.config["compression.type"]],
-            level=None if self.config["compression.level"] == -1 else self.config["compression.level"],
-            default_callback=self.config["on_delivery"] or self.config["dr_cb"],
+            codec=codecs.CODEC_IDS[self._config["compression.type"]],
+            level=None if self._config["compression.level"] == -1 else self._config["compression.level"],
+            default_callback=self._config["on_delivery"] or self._config["dr_cb"],
             custom_partitioner=partitioner if callable(partitioner) else None,
             wake_helper=self._start_helper,
         )  # fmt: skip
@@ -112,7 +115,7 @@ class Producer(Accumulator):
             try:
                 self._refresh_topics()
                 due_s = self._send_due()
-                while self.has_unacknowledged():
+                while self._has_unacknowledged():
                     self._flush_unacknowledged()
             except Exception as error:  # noqa: BLE001 - for the caller's thread to see
                 self._set_failure(error)
@@ -132,11 +135,12 @@ class Producer(Accumulator):
 
     # ---- confluent_kafka's face ----
 
-    def poll(self, timeout: float | None = 0) -> int:
+    def poll(self, timeout: float | None = None) -> int:
         """Serve delivery callbacks.
 
         Args:
-            timeout: seconds to wait for one; None or -1 until one comes or nothing is left.
+            timeout: seconds to wait for one; None or -1 until one comes, or nothing is left that
+                could bring one.
 
         Returns:
             How many callbacks were called.
@@ -148,7 +152,7 @@ class Producer(Accumulator):
             if served or left_s <= 0 or not len(self):
                 return served
             with self._served:
-                if not self.has_delivered():
+                if not self._has_delivered():
                     self._served.wait(min(left_s, _POLL_SLICE_S))
 
     def flush(self, timeout: float | None = -1) -> int:
@@ -173,7 +177,7 @@ class Producer(Accumulator):
             self._raise_failure()
             if not len(self):
                 return 0
-            if self._errors and self._error_callback is None and self.has_unsent():
+            if self._errors and self._error_callback is None and self._has_unsent():
                 raise KafkaException(self._errors.pop())
             left_s = deadline_s - time.monotonic()
             if left_s <= 0:
@@ -181,6 +185,42 @@ class Producer(Accumulator):
             self._wake.set()
             with self._served:
                 self._served.wait(min(left_s, _POLL_SLICE_S))
+
+    def produce_batch(
+        self,
+        topic: str,
+        messages: list[dict[str, Any]],
+        partition: int = -1,
+        callback: Callback | None = None,
+        on_delivery: Callback | None = None,
+    ) -> int:
+        """Queue many messages for a topic.
+
+        Args:
+            topic: name.
+            messages: dicts of produce()'s arguments (value, key, partition, timestamp, headers,
+                callback); one that is refused gets `_error`, a KafkaError, and the others go on.
+            partition: of the messages that name none.
+            callback: another name for on_delivery.
+            on_delivery: of the messages that name none.
+
+        Returns:
+            How many were queued.
+        """
+        queued = 0
+        for message in messages:
+            own = {key: value for key, value in message.items() if key != "_error"}
+            own.setdefault("partition", partition)
+            if "callback" not in own and "on_delivery" not in own:
+                own["on_delivery"] = on_delivery or callback
+            try:
+                self.produce(topic, **own)
+                queued += 1
+            except KafkaException as error:
+                message["_error"] = error.args[0]
+            except BufferError as error:
+                message["_error"] = KafkaError(KafkaError._QUEUE_FULL, str(error))
+        return queued
 
     def purge(self, in_queue: bool = True, in_flight: bool = True, blocking: bool = True) -> None:
         """Drop messages that are queued; their callbacks get _PURGE_QUEUE.
@@ -196,6 +236,10 @@ class Producer(Accumulator):
     def list_topics(self, topic: str | None = None, timeout: float = -1) -> ClusterMetadata:
         """Metadata of the folder's topics, or of one; an unknown one carries an error."""
         return describe_cluster(self._log_dir, topic)
+
+    def cluster_id(self, timeout: float = -1) -> str:
+        """The folder's id."""
+        return self._log_dir.cluster_id
 
     def close(self, timeout: float = -1) -> bool:
         """Flush and give up the folder. Idempotent. Returns True when nothing was left."""

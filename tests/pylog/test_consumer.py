@@ -91,6 +91,12 @@ def test_auto_offset_reset_error_is_an_event(filled):
         assert consumer.poll(20).error().code() == KafkaError._AUTO_OFFSET_RESET
 
 
+def test_an_offset_out_of_range_with_reset_error_is_an_event(filled):
+    with Consumer({"log.dir": filled, "auto.offset.reset": "error"}) as consumer:
+        consumer.assign([TopicPartition("t", 0, 5000)])
+        assert consumer.poll(20).error().code() == KafkaError._AUTO_OFFSET_RESET
+
+
 def test_an_offset_beyond_the_end_is_reset_by_the_policy(consumer):
     consumer.assign([TopicPartition("t", 0, 5000)])
     assert consumer.poll(20).offset() == 0
@@ -114,7 +120,7 @@ def test_seek_goes_back_and_forth(consumer):
     assert consumer.poll(20).offset() == 99
     with pytest.raises(KafkaException) as caught:
         consumer.seek(TopicPartition("t", 1, 0))
-    assert caught.value.args[0].code() == KafkaError._STATE
+    assert caught.value.args[0].code() == KafkaError._UNKNOWN_PARTITION
 
 
 def test_position_is_the_next_offset(consumer):

@@ -164,6 +164,19 @@ def test_a_batch_over_the_topics_max_message_bytes_is_reported(folder):
         assert len(producer) == 0
 
 
+def test_produce_batch_queues_the_good_ones_and_marks_the_others(folder):
+    calls = []
+    messages = [{"value": b"a"}, {"value": b"b", "partition": 7}, {"value": b"c", "key": b"k"}]
+    with pylog.Producer({"log.dir": folder}) as producer:
+        queued = producer.produce_batch(
+            "t", messages, on_delivery=lambda error, message: calls.append(message.value())
+        )
+        producer.flush()
+    assert queued == 2
+    assert calls == [b"a", b"c"]
+    assert messages[1]["_error"].code() == KafkaError._UNKNOWN_PARTITION
+
+
 def test_an_unknown_partition_is_refused(folder):
     with pylog.Producer({"log.dir": folder}) as producer:
         with pytest.raises(KafkaException) as caught:
