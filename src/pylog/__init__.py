@@ -5,6 +5,7 @@
 is logcore; ARCHITECTURE.md draws the whole.
 """
 
+from pylog.admin import AdminClient
 from pylog.consumer import Consumer
 from pylog.embed import EventLog, Topic, open  # noqa: A004 - pylog.open, as in shelve.open
 from pylog.errors import KafkaError, KafkaException
@@ -33,6 +34,7 @@ __all__ = [
     "TIMESTAMP_CREATE_TIME",
     "TIMESTAMP_LOG_APPEND_TIME",
     "TIMESTAMP_NOT_AVAILABLE",
+    "AdminClient",
     "Consumer",
     "EventLog",
     "KafkaError",
