@@ -1,8 +1,9 @@
 """Housekeeper: what a folder needs done in the background, by one thread a process and folder.
 
-Every second: flush what is not durable yet and renew the recovery mark, where something was
-appended. Every minute (and at the first turn): retention, and the checksums of segments that were
-sealed. A partition is kept by one process at a time (a lock in its shared page); the others pass it.
+Every second: notice changed topics, flush what is not durable yet, and renew the recovery mark
+where something was appended. Every minute (and at the first turn): retention, and the checksums of
+segments that were sealed. Marks, retention and checksums of a partition are done by one process at
+a time (a lock in its shared page); the others pass it.
 """
 
 import logging
@@ -10,8 +11,10 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from logcore import recovery_mark
 from logcore.errors import LogClosedError, LogError
 from logcore.log import Log
+from pylog.errors import KafkaException
 
 if TYPE_CHECKING:
     from pylog.log_dir import LogDir
@@ -29,48 +32,69 @@ class Housekeeper:
         self._log_dir = log_dir
         self._stopping = threading.Event()
         self._marked: dict[Log, tuple[int, int]] = {}
-        self._complained: set[Log] = set()
+        self._complaints: dict[str, str] = {}
         self._thread = threading.Thread(target=self._run, name="pylog-housekeeper", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:  # no thread to be had, or the interpreter ends
+            self._stopping.set()
+            _log.warning("%s: no housekeeping: %s", log_dir.path, error)
 
     def stop(self) -> None:
         """End the thread and wait for it."""
         self._stopping.set()
-        if self._thread is not threading.current_thread():
+        if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join()
 
     def _run(self) -> None:
-        retention_due_s = time.monotonic() + FLUSH_INTERVAL_S
+        retention_due_s = time.monotonic()
         while not self._stopping.wait(FLUSH_INTERVAL_S):
+            try:
+                self._log_dir.refresh()
+            except KafkaException as error:
+                self._complain(self._log_dir.path, error)
             is_retention_due = time.monotonic() >= retention_due_s
             if is_retention_due:
                 retention_due_s = time.monotonic() + RETENTION_INTERVAL_S
-            for log in self._log_dir.open_logs():
+            logs = self._log_dir.open_logs()
+            for log in logs:
                 if self._stopping.is_set():
                     return
                 self._keep(log, is_retention_due)
+            # A log that was let go of is not held open here.
+            self._marked = {log: self._marked[log] for log in logs if log in self._marked}
+            del logs
 
     def _keep(self, log: Log, is_retention_due: bool) -> None:
         try:
-            self._flush(log)
-            if is_retention_due and log.try_maintenance():
+            if log.durable_offset < log.log_end_offset:
+                log.flush()
+            stand = (log.log_end_offset, log.log_start_offset)
+            is_mark_due = self._marked.get(log) != stand
+            if (is_mark_due or is_retention_due) and log.try_maintenance():
                 try:
-                    log.apply_retention()
-                    log.seal_checksums()
+                    if is_mark_due:
+                        self._mark(log, stand)
+                    if is_retention_due:
+                        log.apply_retention()
+                        log.seal_checksums()
                 finally:
                     log.end_maintenance()
         except LogClosedError:
             pass  # closed or deleted meanwhile
         except (LogError, OSError) as error:
-            self._complain(log, error)
+            self._complain(log.path, error)
+        else:
+            self._complaints.pop(log.path, None)
 
-    def _flush(self, log: Log) -> None:
-        stand = (log.log_end_offset, log.log_start_offset)
-        if self._marked.get(log) != stand:
+    def _mark(self, log: Log, stand: tuple[int, int]) -> None:
+        marked = recovery_mark.read(log.path)
+        if marked is None or (marked["log_end_offset"], marked["log_start_offset"]) != stand:
             log.write_recovery_mark()
-            self._marked[log] = stand
+        self._marked[log] = stand
 
-    def _complain(self, log: Log, error: Exception) -> None:
-        if log not in self._complained:
-            self._complained.add(log)
+    def _complain(self, path: str, error: Exception) -> None:
+        """Log what went wrong, once until it changes."""
+        if self._complaints.get(path) != str(error):
+            self._complaints[path] = str(error)
             _log.warning("%s", error)

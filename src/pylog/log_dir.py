@@ -1,65 +1,53 @@
 """LogDir: a folder of topics, each a set of partitions.
 
-    <folder>/pylog.meta              format version, cluster id, defaults; text, `key=value`
+    <folder>/pylog.meta              format version, cluster id, defaults (folder_files.py)
     <folder>/.pylog.state            the bell (WakeWord) that rings with each append and change
-    <folder>/.topics/<topic>         one topic: id, partition count, configs; text, `key=value`
+    <folder>/.topics/<topic>         one topic: id, partition count, configs (folder_changes.py)
     <folder>/<topic>-<partition>/    a partition: logcore.Log
 
-A topic exists from the moment its file is renamed into place, after its partitions; it is gone from
-the moment the file is unlinked, before them. One LogDir a process and folder, shared by its clients.
+One LogDir a process, folder and set of options, shared by its clients.
 """
 
+import atexit
 import contextlib
-import fcntl
 import os
-import shutil
 import threading
 import uuid
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from logcore import layout
-from logcore.config import ConfigError, LogConfig
-from logcore.errors import (
-    LogClosedError,
-    LogError,
-    ReadOnlyError,
-    UnsupportedFileSystemError,
-    UnsupportedFormatError,
-    error_from_errno,
-)
-from logcore.file_system import network_file_system
-from logcore.log import Log
-from logcore.partition_metadata import decode_uuid, encode_uuid
+from logcore import layout, partition_metadata
+from logcore.config import ConfigError
+from logcore.errors import LogClosedError, LogError, ReadOnlyError
+from logcore.log import DEFAULT_LOCK_TIMEOUT_MS, Log
+from logcore.opening import check_recovery_mode
 from logcore.shared import WakeWord
 from pylog.errors import KafkaError, KafkaException, from_log_error
+from pylog.folder_changes import TOPICS_DIR, FolderChanges
+from pylog.folder_configs import check_folder_config, log_config, merge_configs
+from pylog.folder_errors import as_kafka_exception, refuse
+from pylog.folder_files import (
+    FOLDER_CONFIGS,
+    MAX_PARTITIONS,
+    TopicMetadata,
+    TopicTable,
+    open_meta,
+    read_meta,
+)
 from pylog.housekeeper import Housekeeper
 
-FORMAT_VERSION = 1
-TOPICS_DIR = ".topics"
-LOCK_FILE = ".lock"
-MAX_PARTITIONS = 20_000
+__all__ = ["LogDir", "TopicMetadata"]
 
-_open_dirs: dict[tuple[str, bool], "LogDir"] = {}
+_OPTIONS = {
+    "recovery": "strict",
+    "lock_timeout_ms": DEFAULT_LOCK_TIMEOUT_MS,
+    "allow_network_file_system": False,
+}
+
+ConfigChange = Callable[[Mapping[str, str]], Mapping[str, Any]]
+
+_open_dirs: dict[tuple[Any, ...], "LogDir"] = {}
 _open_dirs_lock = threading.RLock()
-
-
-@dataclass(frozen=True, slots=True)
-class TopicMetadata:
-    """What is known of a topic.
-
-    Attributes:
-        name: of the topic.
-        topic_id: made when the topic was created; another one after it was deleted and made anew.
-        partitions: how many.
-        configs: Kafka's topic configs that were set for it, as text.
-    """
-
-    name: str
-    topic_id: uuid.UUID
-    partitions: int
-    configs: Mapping[str, str] = field(default_factory=dict)
 
 
 class LogDir:
@@ -69,18 +57,25 @@ class LogDir:
         self.path = path
         self.is_read_only = read_only
         self._options = options
+        self._key: tuple[Any, ...] = ()
         self._uses = 0
-        self._process_id = os.getpid()
-        self._lock = threading.RLock()
-        self._logs: dict[tuple[str, int], Log] = {}
-        self._topics: dict[str, TopicMetadata] = {}
-        self._topics_stamp: object = None
-        self.meta = _open_meta(path, create=create and not read_only)
-        self.notify: WakeWord | None = None
+        self._lock = threading.RLock()  # taken after that of FolderChanges
+        self._logs: dict[tuple[str, int], tuple[uuid.UUID, Log]] = {}
+        self._table = TopicTable(os.path.join(path, TOPICS_DIR))
+        self._changes = FolderChanges(path, self._table, options)
         self._housekeeper: Housekeeper | None = None
+        self.meta = open_meta(
+            path,
+            create=create and not read_only,
+            allow_network_file_system=options["allow_network_file_system"],
+        )
+        self.notify: WakeWord | None = None
         if not read_only:
             self.notify = WakeWord(os.path.join(path, layout.DIR_STATE_FILE))
-            self._housekeeper = Housekeeper(self)
+            if self._changes.has_leftovers():
+                # Taking the lock clears away. Who has it is at work, or clears away itself.
+                with contextlib.suppress(LogError, OSError), self._changes.exclusive(timeout_ms=0):
+                    pass
 
     @classmethod
     def open(
@@ -99,17 +94,24 @@ class LogDir:
             KafkaException: not ours, a newer format, not writable, on a network file system.
         """
         try:
-            real_path = os.path.realpath(os.fspath(path))
-        except TypeError as error:
+            real_path = os.path.realpath(os.fsdecode(path)) if path else ""
+            check_recovery_mode(options.get("recovery", "strict"))
+        except (TypeError, ValueError) as error:
             raise KafkaException(KafkaError(KafkaError._INVALID_ARG, str(error))) from None
-        key = (real_path, read_only)
+        except OSError as error:
+            raise as_kafka_exception(error, os.fsdecode(path)) from error
+        if not real_path:
+            refuse(KafkaError._INVALID_ARG, "the folder's path is empty")
+        options = {**_OPTIONS, **options}
+        key = (real_path, read_only, *options.values())
         with _open_dirs_lock:
             log_dir = _open_dirs.get(key)
-            if log_dir is None or log_dir._process_id != os.getpid():
+            if log_dir is None:
                 try:
                     log_dir = cls(real_path, create=create, read_only=read_only, options=options)
                 except (LogError, OSError) as error:
-                    raise from_log_error(_as_log_error(error, real_path)) from error
+                    raise as_kafka_exception(error, real_path, is_opening=True) from error
+                log_dir._key = key
                 _open_dirs[key] = log_dir
             log_dir._uses += 1
             return log_dir
@@ -117,14 +119,14 @@ class LogDir:
     def close(self) -> None:
         """Give one use back; the last one closes the partitions, durable, with a recovery mark."""
         with _open_dirs_lock:
-            self._uses -= 1
             if self._uses > 0:
+                self._uses -= 1
+            if self._uses > 0 or _open_dirs.get(self._key) is not self:
                 return
-            if _open_dirs.get((self.path, self.is_read_only)) is self:
-                del _open_dirs[(self.path, self.is_read_only)]
-            if self._housekeeper is not None and self._process_id == os.getpid():
-                self._housekeeper.stop()
-            logs = list(self._logs.values())
+            del _open_dirs[self._key]
+        self._stop_housekeeper()
+        with self._lock:
+            logs = self.open_logs()
             self._logs.clear()
         first: LogError | None = None
         for log in logs:
@@ -138,7 +140,7 @@ class LogDir:
             finally:
                 log.close()
         if first is not None:
-            raise from_log_error(first) from first
+            raise as_kafka_exception(first, self.path) from first
 
     def __enter__(self) -> "LogDir":
         return self
@@ -146,106 +148,153 @@ class LogDir:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
+    def _check_open(self) -> None:
+        if _open_dirs.get(self._key) is not self and self._key:
+            refuse(KafkaError._STATE, f"{self.path} was closed")
+
+    def _stop_housekeeper(self) -> None:
+        with self._lock:
+            housekeeper, self._housekeeper = self._housekeeper, None
+        if housekeeper is not None:
+            housekeeper.stop()
+
+    def _forget_parent(self) -> None:
+        """In a forked child: locks, threads and open partitions are the parent's."""
+        self._lock = threading.RLock()
+        self._housekeeper = None
+        self._logs = {}
+        self._changes.forget_parent()
+
     @property
     def cluster_id(self) -> str:
         """Made when the folder was."""
-        return self.meta.get("cluster.id", "")
+        return self.meta["cluster.id"]
+
+    @property
+    def creates_topics(self) -> bool:
+        """Whether producing to an unknown topic makes it: `auto.create.topics.enable`."""
+        return self.folder_configs()["auto.create.topics.enable"].lower() == "true"
+
+    @property
+    def default_partitions(self) -> int:
+        """Partitions of a topic that is made without saying how many: `num.partitions`."""
+        return int(self.folder_configs()["num.partitions"])
+
+    def folder_configs(self) -> dict[str, str]:
+        """The folder's own configs, as they are now."""
+        with self._translating():
+            meta = read_meta(self.path)
+        return {key: meta.get(key, default) for key, default in FOLDER_CONFIGS.items()}
 
     # ---- topics ----
 
     def topics(self) -> dict[str, TopicMetadata]:
         """Metadata of every topic, by name, as it is now."""
-        folder = os.path.join(self.path, TOPICS_DIR)
         with self._lock:
-            try:
-                status = os.stat(folder)
-            except FileNotFoundError:
-                return {}
-            # A rename or unlink in the folder changes its mtime; the inode counter of a file that
-            # was replaced within one tick differs too, so names are listed with their inodes.
-            stamp = (
-                status.st_mtime_ns,
-                tuple(sorted((entry.name, entry.inode()) for entry in os.scandir(folder))),
-            )
-            if stamp != self._topics_stamp:
-                self._topics = {topic.name: topic for topic in _read_topics(folder)}
-                self._topics_stamp = stamp
-                self._forget_deleted()
-            return dict(self._topics)
+            self.refresh()
+            return dict(self._table.topics)
 
     def topic(self, name: str) -> TopicMetadata:
-        """Metadata of one topic.
+        """Metadata of one topic, as it is now.
 
         Raises:
-            KafkaException: UNKNOWN_TOPIC_OR_PART, or _INVALID_ARG for a name that is none.
+            KafkaException: UNKNOWN_TOPIC_OR_PART, or TOPIC_EXCEPTION for a name that is none.
         """
+        with self._lock:
+            self.refresh()
+            known = self._table.topics.get(name) if isinstance(name, str) else None
+            if known is not None:
+                return known
+            if name in self._table.faults:
+                raise from_log_error(self._table.faults[name])
         _check_name(name)
-        known = self.topics().get(name)
-        if known is None:
-            raise KafkaException(
-                KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART, f"no topic {name!r} in {self.path}")
-            )
-        return known
+        refuse(KafkaError.UNKNOWN_TOPIC_OR_PART, f"no topic {name!r} in {self.path}")
 
-    def _forget_deleted(self) -> None:
-        """Close the partitions of topics that are gone or were made anew, and reconfigure."""
-        for (name, partition), log in list(self._logs.items()):
-            known = self._topics.get(name)
-            if known is None or partition >= known.partitions:
-                del self._logs[(name, partition)]
-            else:
-                config = LogConfig.from_properties(known.configs)
-                if config != log.config:
-                    log.reconfigure(config)
+    def refresh(self) -> None:
+        """Notice what other processes changed: one stat(2) when they changed nothing.
+
+        The partitions of topics that are gone, or were made anew, are let go of; those of topics
+        with other configs take them.
+        """
+        self._check_open()
+        with self._lock:
+            try:
+                if not self._table.refresh():
+                    return
+            except OSError as error:
+                raise as_kafka_exception(error, self.path) from error
+            for (name, partition), (topic_id, log) in list(self._logs.items()):
+                known = self._table.topics.get(name)
+                if known is None or known.topic_id != topic_id or partition >= known.partitions:
+                    del self._logs[(name, partition)]
+                    continue
+                with contextlib.suppress(ConfigError):
+                    config = log_config(known)
+                    if config != log.config:
+                        log.reconfigure(config)
 
     def create_topic(
-        self, name: str, partitions: int = 1, configs: Mapping[str, Any] | None = None
-    ) -> TopicMetadata:
+        self, name: str, partitions: int | None = None, configs: Mapping[str, Any] | None = None,
+        *, validate_only: bool = False,
+    ) -> TopicMetadata:  # fmt: skip
         """Make a topic.
 
+        Args:
+            name: as Kafka allows.
+            partitions: how many; None for the folder's `num.partitions`.
+            configs: Kafka's topic configs.
+            validate_only: only say whether it could be made.
+
         Raises:
-            KafkaException: TOPIC_ALREADY_EXISTS, TOPIC_EXCEPTION (name), INVALID_PARTITIONS,
-                INVALID_CONFIG, POLICY_VIOLATION (a name that another topic could be taken for).
+            KafkaException: TOPIC_ALREADY_EXISTS, TOPIC_EXCEPTION (a name that is none, or that
+                another topic could be taken for), INVALID_PARTITIONS, INVALID_CONFIG.
         """
         _check_name(name)
+        if partitions is None:
+            partitions = self.default_partitions
         if not 1 <= partitions <= MAX_PARTITIONS:
-            raise KafkaException(
-                KafkaError(
-                    KafkaError.INVALID_PARTITIONS,
-                    f"a topic has 1 to {MAX_PARTITIONS} partitions, not {partitions}",
-                )
+            refuse(
+                KafkaError.INVALID_PARTITIONS,
+                f"a topic has 1 to {MAX_PARTITIONS} partitions, not {partitions}",
             )
-        properties = _check_configs(configs or {})
+        metadata = TopicMetadata(name, uuid.uuid4(), partitions, merge_configs({}, configs or {}))
         with self._exclusive():
-            topics = self.topics()
-            if name in topics:
-                raise KafkaException(
-                    KafkaError(KafkaError.TOPIC_ALREADY_EXISTS, f"Topic '{name}' already exists.")
-                )
-            twin = layout.find_topic_twin(name, topics)
+            known = {**self.topics(), **self._table.faults}
+            if name in known:
+                refuse(KafkaError.TOPIC_ALREADY_EXISTS, f"Topic '{name}' already exists.")
+            twin = layout.find_topic_twin(name, known)
             if twin is not None:
-                raise KafkaException(
-                    KafkaError(
-                        KafkaError.TOPIC_EXCEPTION,
-                        f"Topic '{name}' collides with existing topic '{twin}': they differ only "
-                        "in case, or in '.' against '_'",
-                    )
+                refuse(
+                    KafkaError.TOPIC_EXCEPTION,
+                    f"Topic '{name}' collides with existing topic '{twin}': they differ only in "
+                    "case, or in '.' against '_'",
                 )
-            metadata = TopicMetadata(name, uuid.uuid4(), partitions, properties)
-            self._make_partitions(metadata, 0)
-            self._write_topic(metadata)
+            if not validate_only:
+                self._changes.make(metadata, 0)
         return metadata
 
-    def _make_partitions(self, metadata: TopicMetadata, first: int) -> None:
-        config = LogConfig.from_properties(metadata.configs)
-        for partition in range(first, metadata.partitions):
-            folder = self._partition_path(metadata.name, partition)
-            if os.path.exists(folder):
-                # Of a topic whose creation or deletion died half-way: nobody can have it open.
-                self._discard(folder)
-            log = Log(folder, config, notify=self.notify, topic_id=metadata.topic_id,
-                      **self._options)  # fmt: skip
-            self._logs[(metadata.name, partition)] = log
+    def create_partitions(self, name: str, total: int, *, validate_only: bool = False) -> None:
+        """Add partitions to a topic, up to `total`.
+
+        Raises:
+            KafkaException: UNKNOWN_TOPIC_OR_PART, INVALID_PARTITIONS (no more than there are).
+        """
+        with self._exclusive():
+            metadata = self.topic(name)
+            if total <= metadata.partitions:
+                refuse(
+                    KafkaError.INVALID_PARTITIONS,
+                    f"Topic '{name}' currently has {metadata.partitions} partitions, {total} would "
+                    "not be an increase.",
+                )
+            if total > MAX_PARTITIONS:
+                refuse(
+                    KafkaError.INVALID_PARTITIONS,
+                    f"a topic has 1 to {MAX_PARTITIONS} partitions, not {total}",
+                )
+            if not validate_only:
+                grown = TopicMetadata(name, metadata.topic_id, total, metadata.configs)
+                self._changes.make(grown, metadata.partitions)
 
     def delete_topic(self, name: str) -> None:
         """Delete a topic and its records. Programs that have it open get errors from then on.
@@ -254,96 +303,67 @@ class LogDir:
             KafkaException: UNKNOWN_TOPIC_OR_PART.
         """
         with self._exclusive():
-            metadata = self.topic(name)
-            for partition in range(metadata.partitions):
-                self.partition(name, partition).mark_deleted()
-            os.unlink(os.path.join(self.path, TOPICS_DIR, name))
-            _sync_folder(os.path.join(self.path, TOPICS_DIR))
-            self.topics()
-            for partition in range(metadata.partitions):
-                self._logs.pop((name, partition), None)
-                self._discard(self._partition_path(name, partition))
-        self._ring()
+            self._changes.remove(self.topic(name))
 
-    def _discard(self, folder: str) -> None:
-        """Rename a partition's folder, so that its name is free at once, and remove it."""
-        target = f"{folder}.{uuid.uuid4().hex}-delete"
-        with contextlib.suppress(FileNotFoundError):
-            os.rename(folder, target)
-            shutil.rmtree(target, ignore_errors=True)
-
-    def create_partitions(self, name: str, total: int) -> None:
-        """Add partitions to a topic, up to `total`.
-
-        Raises:
-            KafkaException: UNKNOWN_TOPIC_OR_PART, INVALID_PARTITIONS (fewer than there are).
-        """
-        with self._exclusive():
-            metadata = self.topic(name)
-            if not metadata.partitions < total <= MAX_PARTITIONS:
-                raise KafkaException(
-                    KafkaError(
-                        KafkaError.INVALID_PARTITIONS,
-                        f"Topic currently has {metadata.partitions} partitions, which is higher "
-                        f"than or equal to the requested {total}, or that is over {MAX_PARTITIONS}",
-                    )
-                )
-            grown = TopicMetadata(name, metadata.topic_id, total, metadata.configs)
-            self._make_partitions(grown, metadata.partitions)
-            self._write_topic(grown)
-
-    def alter_configs(self, name: str, configs: Mapping[str, Any | None]) -> None:
+    def alter_configs(
+        self, name: str, change: Mapping[str, Any] | ConfigChange, *, validate_only: bool = False
+    ) -> None:
         """Set topic configs; None returns one to its default. The others stay.
+
+        Args:
+            name: of the topic.
+            change: configs by name; or a function that is given those set now, and answers so
+                while nobody else changes them.
+            validate_only: only say whether they could be set.
 
         Raises:
             KafkaException: UNKNOWN_TOPIC_OR_PART, INVALID_CONFIG.
         """
         with self._exclusive():
             metadata = self.topic(name)
-            merged: dict[str, Any] = {**metadata.configs}
-            for key, value in configs.items():
-                if value is None:
-                    merged.pop(key, None)
-                else:
-                    merged[key] = value
-            properties = _check_configs(merged)
-            self._write_topic(
-                TopicMetadata(name, metadata.topic_id, metadata.partitions, properties)
-            )
+            changed = change(metadata.configs) if callable(change) else change
+            configs = merge_configs(metadata.configs, changed)
+            if not validate_only and configs != metadata.configs:
+                self._changes.replace(
+                    TopicMetadata(name, metadata.topic_id, metadata.partitions, configs)
+                )
 
-    def _write_topic(self, metadata: TopicMetadata) -> None:
-        folder = os.path.join(self.path, TOPICS_DIR)
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        properties = {
-            "version": str(FORMAT_VERSION),
-            "topic.id": encode_uuid(metadata.topic_id),
-            "partitions": str(metadata.partitions),
-            **{f"config.{key}": value for key, value in metadata.configs.items()},
-        }
-        _write_properties(os.path.join(folder, metadata.name), properties)
-        self.topics()
-        self._ring()
+    def alter_folder_configs(
+        self, change: Mapping[str, Any] | ConfigChange, *, validate_only: bool = False
+    ) -> None:
+        """Set configs of the folder: auto.create.topics.enable, num.partitions. None: default.
 
-    def _ring(self) -> None:
-        if self.notify is not None:
-            self.notify.ring()
+        Raises:
+            KafkaException: INVALID_CONFIG.
+        """
+        with self._exclusive():
+            changed = change(self.folder_configs()) if callable(change) else change
+            configs = {
+                key: check_folder_config(key, FOLDER_CONFIGS.get(key) if value is None else value)
+                for key, value in changed.items()
+            }
+            if not validate_only:
+                self._changes.replace_meta({**read_meta(self.path), **configs})
 
     @contextlib.contextmanager
     def _exclusive(self) -> Iterator[None]:
-        """One process at a time changes the set of topics."""
+        """One process and thread at a time changes the folder; all of them hear of it."""
+        self._check_open()
         if self.is_read_only:
             raise from_log_error(ReadOnlyError(f"{self.path}: opened for reading only"))
-        path = os.path.join(self.path, LOCK_FILE)
+        with self._translating():
+            with self._changes.exclusive(self._options["lock_timeout_ms"]):
+                yield
+            self.refresh()
+            if self.notify is not None:
+                self.notify.ring()
+
+    @contextlib.contextmanager
+    def _translating(self) -> Iterator[None]:
         try:
-            with self._lock:
-                fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-                try:
-                    fcntl.flock(fd, fcntl.LOCK_EX)
-                    yield
-                finally:
-                    os.close(fd)
+            yield
         except (LogError, OSError) as error:
-            raise from_log_error(_as_log_error(error, self.path)) from error
+            raise as_kafka_exception(error, self.path) from error
 
     # ---- partitions ----
 
@@ -351,37 +371,47 @@ class LogDir:
         """The Log of a partition, opened at its first use.
 
         Raises:
-            KafkaException: UNKNOWN_TOPIC_OR_PART, or what opening it raised.
+            KafkaException: UNKNOWN_TOPIC_OR_PART, _UNKNOWN_PARTITION, or what opening it raised.
         """
-        log = self._logs.get((topic, partition))
-        if log is not None and not log.is_closed:
-            return log
         with self._lock:
             metadata = self.topic(topic)
             if not 0 <= partition < metadata.partitions:
-                raise KafkaException(
-                    KafkaError(
-                        KafkaError._UNKNOWN_PARTITION,
-                        f"topic {topic} has partitions 0 to {metadata.partitions - 1}, "
-                        f"not {partition}",
-                    )
+                refuse(
+                    KafkaError._UNKNOWN_PARTITION,
+                    f"topic {topic} has partitions 0 to {metadata.partitions - 1}, not {partition}",
                 )
-            log = self._logs.get((topic, partition))
-            if log is None or log.is_closed:
+            known = self._logs.get((topic, partition))
+            if known is not None and not known[1].is_closed:
+                return known[1]
+            with self._translating():
                 log = self._open_partition(metadata, partition)
-                self._logs[(topic, partition)] = log
+            self._logs[(topic, partition)] = (metadata.topic_id, log)
+            if self._housekeeper is None and not self.is_read_only:
+                self._housekeeper = Housekeeper(self)
             return log
 
     def _open_partition(self, metadata: TopicMetadata, partition: int) -> Log:
+        path = self._changes.partition_path(metadata.name, partition)
         try:
-            return Log(
-                self._partition_path(metadata.name, partition),
-                LogConfig.from_properties(metadata.configs),
-                read_only=self.is_read_only, create=False, notify=self.notify,
-                topic_id=metadata.topic_id, **self._options,
-            )  # fmt: skip
-        except (LogError, OSError) as error:
-            raise from_log_error(_as_log_error(error, self.path)) from error
+            config = log_config(metadata)
+        except ConfigError as error:
+            raise from_log_error(error) from error
+        try:
+            found_id = partition_metadata.read(os.path.join(path, layout.PARTITION_METADATA_FILE))
+            if found_id == metadata.topic_id:
+                return Log(
+                    path, config, read_only=self.is_read_only, create=False, notify=self.notify,
+                    **self._options,
+                )  # fmt: skip
+            fault = "belongs to another topic of that name"
+        except FileNotFoundError:
+            fault = "is missing"
+        if self.topic(metadata.name).topic_id != metadata.topic_id:
+            return self.partition(metadata.name, partition)  # made anew meanwhile
+        refuse(
+            KafkaError.KAFKA_STORAGE_ERROR,
+            f"{path} {fault}: put it back, or delete the topic and create it anew",
+        )
 
     def partitions(self, topic: str) -> list[Log]:
         """The Logs of all partitions of a topic, by number."""
@@ -389,10 +419,7 @@ class LogDir:
 
     def open_logs(self) -> list[Log]:
         """The Logs that this process has open now."""
-        return list(self._logs.values())
-
-    def _partition_path(self, topic: str, partition: int) -> str:
-        return os.path.join(self.path, layout.partition_dir_name(topic, partition))
+        return [log for _, log in list(self._logs.values())]
 
 
 def _check_name(name: str) -> None:
@@ -402,128 +429,22 @@ def _check_name(name: str) -> None:
         raise KafkaException(KafkaError(KafkaError.TOPIC_EXCEPTION, str(error))) from None
 
 
-def _check_configs(configs: Mapping[str, Any]) -> dict[str, str]:
-    """The configs that were set, validated, as text."""
-    try:
-        canonical = LogConfig.from_properties(dict(configs)).to_properties()
-    except ConfigError as error:
-        raise KafkaException(KafkaError(KafkaError.INVALID_CONFIG, str(error))) from None
-    return {key: canonical[key] for key in configs}
+def _forget_parent() -> None:
+    global _open_dirs_lock
+    _open_dirs_lock = threading.RLock()
+    for log_dir in _open_dirs.values():
+        log_dir._forget_parent()
 
 
-def _as_log_error(error: LogError | OSError, path: str) -> LogError:
-    if isinstance(error, LogError):
-        return error
-    if isinstance(error, FileNotFoundError) and not error.filename:
-        return UnsupportedFormatError(str(error))
-    return error_from_errno(error.errno or 0, "use", error.filename or path)
+def _leave() -> None:
+    """At the interpreter's exit: no thread may run on; what is durable is marked as such."""
+    for log_dir in list(_open_dirs.values()):
+        log_dir._stop_housekeeper()
+        if not log_dir.is_read_only:
+            for log in log_dir.open_logs():
+                with contextlib.suppress(LogError, OSError):
+                    log.write_recovery_mark()
 
 
-def _open_meta(path: str, *, create: bool) -> dict[str, str]:
-    """Check that the folder is ours, or make it so. Returns its properties."""
-    meta_path = os.path.join(path, layout.META_FILE)
-    if create and not os.path.exists(meta_path):
-        _make_folder(path, meta_path)
-    if not os.path.isdir(path):
-        what = "not a folder" if os.path.exists(path) else "no such folder"
-        raise UnsupportedFormatError(f"{path}: {what}")
-    if not os.path.exists(meta_path):
-        raise UnsupportedFormatError(f"{path}: not a pylog folder: it has no {layout.META_FILE}")
-    meta = _read_properties(meta_path)
-    version = meta.get("version", "")
-    if not version.isdigit():
-        raise UnsupportedFormatError(f"{meta_path}: damaged: it names no version")
-    if int(version) > FORMAT_VERSION:
-        raise UnsupportedFormatError(
-            f"{path}: has format version {version}, this pylog reads up to {FORMAT_VERSION}: "
-            "install a newer pylog-stream"
-        )
-    return meta
-
-
-def _make_folder(path: str, meta_path: str) -> None:
-    if os.path.exists(path) and not os.path.isdir(path):
-        raise UnsupportedFormatError(f"{path}: not a folder")
-    os.makedirs(path, mode=0o700, exist_ok=True)
-    kind = network_file_system(path)
-    if kind:
-        raise UnsupportedFileSystemError(
-            f"{path}: on a network file system ({kind}), where processes of several machines do "
-            "not see each other's locks: use a local disk"
-        )
-    strangers = [name for name in os.listdir(path) if not name.startswith(layout.META_FILE)]
-    if strangers:
-        if os.path.exists(meta_path):
-            return  # another process made it meanwhile
-        raise UnsupportedFormatError(
-            f"{path}: not a pylog folder: it holds {sorted(strangers)[0]!r}; choose an empty or "
-            "new folder"
-        )
-    properties = {
-        "version": str(FORMAT_VERSION),
-        "cluster.id": encode_uuid(uuid.uuid4()),
-    }
-    _write_properties(meta_path, properties, overwrite=False)
-
-
-def _write_properties(path: str, properties: Mapping[str, str], overwrite: bool = True) -> None:
-    """Write `key=value` lines beside the file, sync, and rename or link into place."""
-    temporary = f"{path}.{os.getpid()}.{threading.get_ident()}.tmp"
-    if not overwrite or path.endswith(layout.META_FILE):
-        pass
-    else:
-        # outside the folder of topics, whose every entry is a topic
-        temporary = os.path.join(
-            os.path.dirname(os.path.dirname(path)), os.path.basename(temporary)
-        )
-    try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.writelines(f"{key}={value}\n" for key, value in properties.items())
-            file.flush()
-            os.fsync(file.fileno())
-        if overwrite:
-            os.replace(temporary, path)
-        else:
-            with contextlib.suppress(FileExistsError):  # another process was first: its file counts
-                os.link(temporary, path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-    _sync_folder(os.path.dirname(path))
-
-
-def _read_properties(path: str) -> dict[str, str]:
-    with open(path, encoding="utf-8", errors="replace") as file:
-        pairs = (line.rstrip("\n").partition("=") for line in file if "=" in line)
-        return {key: value for key, _, value in pairs}
-
-
-def _read_topics(folder: str) -> Iterator[TopicMetadata]:
-    for name in sorted(os.listdir(folder)):
-        try:
-            layout.validate_topic_name(name)
-            properties = _read_properties(os.path.join(folder, name))
-            yield TopicMetadata(
-                name,
-                decode_uuid(properties["topic.id"]),
-                int(properties["partitions"]),
-                {
-                    key.removeprefix("config."): value
-                    for key, value in properties.items()
-                    if key.startswith("config.")
-                },
-            )
-        except FileNotFoundError:
-            continue  # deleted meanwhile
-        except (KeyError, ValueError) as error:
-            raise UnsupportedFormatError(
-                f"{os.path.join(folder, name)}: not a topic's file ({error})"
-            ) from None
-
-
-def _sync_folder(path: str) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+os.register_at_fork(after_in_child=_forget_parent)
+atexit.register(_leave)
