@@ -27,9 +27,9 @@ lint-ruff lint-format lint-mypy lint-stubs lint-cython: lint-tools
 lint-tools:
 	@$(INSTALL) dev
 lint-ruff:
-	$(BIN)/ruff check -q $(wildcard $(CODE))
+	$(BIN)/ruff check -q --output-format concise $(wildcard $(CODE))
 lint-format:
-	$(BIN)/ruff format -q --check $(wildcard $(CODE))
+	$(BIN)/ruff format --check --output-format concise $(wildcard $(CODE))
 lint-mypy:
 	$(BIN)/mypy
 lint-stubs:
