@@ -122,16 +122,17 @@ class PylogTopic(Store):
 
 class PylogProducer(PylogTopic):
     name = "pylog produce loop"
-    setting = "Producer acks=1, linger.ms as it comes, flush at the end; acks=all if durable"
+    setting = "Producer acks=1, flush at the end; acks=all and flush a commit if durable"
 
     def __init__(self, folder: Path, *, durable: bool, batch: int) -> None:
         import pylog
 
         with pylog.open(str(folder), acks=1) as log:
             log.topic(TOPIC, partitions=1)
-        # A commit ends with flush(), so lingering would only add its own wait to it.
-        acks: dict[str, object] = {"acks": "all", "linger.ms": 0} if durable else {"acks": 1}
-        self._producer = pylog.Producer({"log.dir": str(folder), **acks})
+        # The default linger.ms: flush() does not wait for it, and without it each record would be
+        # a batch of its own.
+        acks = "all" if durable else 1
+        self._producer = pylog.Producer({"log.dir": str(folder), "acks": acks})
         self._durable = durable
 
     def put(self, pairs: list[Pair]) -> None:
