@@ -14,23 +14,21 @@ cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.string cimport memset
-from posix.fcntl cimport O_CREAT, O_RDONLY, O_RDWR, O_TRUNC
 from posix.unistd cimport close, usleep
 
 from logcore._c cimport (
-    PL_BASE_OFFSET_AT, PL_BATCH_OK, PL_BATCH_PREFIX_SIZE, PL_LEADER_EPOCH_AT,
-    PL_LOCK_STOLEN, PL_OFFSET_ENTRY_SIZE, PL_TIME_ENTRY_SIZE, pl_batch,
-    pl_bell_ring, pl_check_batch, pl_clock_ns, pl_crc32c_init, pl_fdatasync, pl_fsync,
-    pl_join_flush, pl_leave_flush, pl_load_batch, pl_load_durable_offset, pl_load_io_error,
-    pl_load_seq, pl_lock_writer, pl_open_at, pl_poison, pl_publish_commit, pl_put_offset_entry,
-    pl_put_time_entry, pl_pwrite_all, pl_read_commit, pl_segment_name, pl_stamp_log_append_time,
-    pl_store_durable_offset, pl_store_u32, pl_store_u64, pl_truncate, pl_unlock_writer,
-    pl_wait_for_publish, pl_wake_followers, pl_wall_clock_ms,
+    PL_BATCH_OK, PL_BATCH_PREFIX_SIZE, PL_LOCK_STOLEN, pl_batch, pl_bell_ring, pl_check_batch,
+    pl_clock_ns, pl_commit, pl_crc32c_init, pl_load_durable_offset, pl_load_seq, pl_lock_writer,
+    pl_poison, pl_publish_commit, pl_read_commit, pl_state, pl_unlock_writer, pl_wait_for_publish,
+    pl_wake_followers, pl_wall_clock_ms,
 )
+from logcore.flusher cimport Flusher
 from logcore.reader cimport LogReader
 from logcore.segment cimport SegmentMap
 from logcore.shared cimport SharedState, WakeWord, fork_count
+from logcore.writer cimport POISONED, WRONG_OFFSET, SegmentWriter
 
 from logcore import layout, opening, recovery_mark, segments, timestamps
 from logcore.config import LogConfig
@@ -45,9 +43,6 @@ DEFAULT_LOCK_TIMEOUT_MS = 60_000
 MAPPED_SEGMENTS = 16   # kept mapped by one handle; readers keep theirs beyond that
 
 cdef int64_t SLICE_NS = 50_000_000      # between two looks at pending signals
-cdef int64_t MAX_OFFSETS_IN_SEGMENT = 0x7fffffff
-cdef int64_t POISONED = -100001         # beside -errno in the results of nogil functions
-cdef int64_t WRONG_OFFSET = -100002
 
 
 @cython.final
@@ -73,7 +68,8 @@ cdef class Log:
 
     def __cinit__(self):
         self.directory_fd = -1
-        self._forget_files()
+        self.writer = SegmentWriter()
+        self.flusher = Flusher()
         self.segments_generation = -1
 
     def __init__(self, path, config=None, *, read_only=False, create=True, recovery="strict",
@@ -94,17 +90,19 @@ cdef class Log:
     def _attach(self):
         """Open the folder and the shared page: at first, and again in a forked child."""
         self.fork_count = fork_count()
-        self._forget_files()
+        self.writer.forget()
+        self.flusher.forget()
         self.maps.clear()
         self.segments_generation = -1
         self.directory_fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self.writer.directory_fd = self.flusher.directory_fd = self.directory_fd
         self.shared = SharedState(os.path.join(self.path, layout.STATE_FILE))
         memset(&self.fixed_commit, 0, sizeof(self.fixed_commit))
         try:
             if self.is_read_only:
                 self.is_live = self.shared.open_read_only()
                 if not self.is_live:
-                    self._fix_commit(opening.look(self.path, self.recovery_mode))
+                    self._fix_commit(opening.look(self.path, self.config))
             else:
                 self.is_live = True
                 self.recovered = opening.attach(self.shared, self.path, self.config,
@@ -128,12 +126,6 @@ cdef class Log:
         self.fixed_commit.offset_index_size = 1 << 40
         self.fixed_commit.time_index_size = 1 << 40
 
-    cdef void _forget_files(self) noexcept:
-        self.active_base_offset = -1
-        self.log_fd = self.offset_index_fd = self.time_index_fd = -1
-        self.flush_base_offset = -1
-        self.flush_fd = -1
-
     cdef int check_open(self) except -1:
         if self.is_closed:
             raise LogClosedError(f"{self.path}: the log is closed")
@@ -144,12 +136,9 @@ cdef class Log:
     def reconfigure(self, config):
         """Use other topic configs from now on."""
         self.config = config
-        self.segment_bytes = config.segment_bytes
-        self.segment_ms = config.segment_ms - segments.roll_jitter_ms(config)
-        self.max_index_size = config.segment_index_bytes
-        self.index_interval_bytes = config.index_interval_bytes
+        self.segment_bytes = config.segment_size_bytes
         self.max_message_bytes = config.max_message_bytes
-        self.uses_log_append_time = config.message_timestamp_type == "LogAppendTime"
+        self.writer.configure(config, segments.roll_jitter_ms(config))
 
     def close(self):
         """Give up this handle. Idempotent. The files end at the last batch: nothing to trim."""
@@ -157,11 +146,11 @@ cdef class Log:
             return
         self.is_closed = True
         if self.fork_count == fork_count():
-            for fd in (self.log_fd, self.offset_index_fd, self.time_index_fd, self.flush_fd):
-                if fd >= 0:
-                    os.close(fd)
+            self.writer.close_files()
+            self.flusher.close_file()
             os.close(self.directory_fd)
-        self._forget_files()
+        self.writer.forget()
+        self.flusher.forget()
         self.directory_fd = -1
         self.maps.clear()
         self.shared.close()
@@ -174,9 +163,6 @@ cdef class Log:
 
     def __dealloc__(self):
         if not self.is_closed and self.directory_fd >= 0 and self.fork_count == fork_count():
-            for fd in (self.log_fd, self.offset_index_fd, self.time_index_fd, self.flush_fd):
-                if fd >= 0:
-                    close(fd)
             close(self.directory_fd)
 
     def __repr__(self):
@@ -305,8 +291,8 @@ cdef class Log:
                 status = pl_lock_writer(state, shared.fd, shared.self_word, SLICE_NS, &owner)
                 if status >= 0:
                     now_ms = pl_wall_clock_ms()
-                    result = self._append_locked(state, status, batch, size, expected_offset,
-                                                 now_ms, &log_end_offset)
+                    result = self.writer.append(state, status, batch, size, expected_offset,
+                                                now_ms, &log_end_offset)
                     pl_unlock_writer(state)
                     if result >= 0:
                         pl_wake_followers(state)
@@ -330,167 +316,6 @@ cdef class Log:
             raise self._poisoned()
         raise error_from_errno(-result, "append to", self.path)
 
-    cdef int64_t _append_locked(self, pl_state *state, int lock_status, uint8_t *data, size_t size,
-                                int64_t expected_offset, int64_t now_ms,
-                                int64_t *log_end_offset) noexcept nogil:
-        cdef pl_commit commit
-        cdef pl_batch batch
-        cdef int64_t status
-        if pl_load_io_error(state):
-            return POISONED
-        pl_read_commit(state, &commit)
-        log_end_offset[0] = commit.log_end_offset
-        status = self._use_active(&commit, lock_status == PL_LOCK_STOLEN)
-        if status < 0:
-            return status
-        if expected_offset >= 0 and expected_offset != commit.log_end_offset:
-            return WRONG_OFFSET
-        if self.uses_log_append_time:
-            pl_stamp_log_append_time(data, size, now_ms)
-        pl_load_batch(data, &batch)
-        if self._must_roll(&commit, &batch, size, now_ms):
-            status = self._roll_locked(state, &commit, now_ms)
-            if status < 0:
-                return status
-        pl_store_u64(data + PL_BASE_OFFSET_AT, commit.log_end_offset)
-        pl_store_u32(data + PL_LEADER_EPOCH_AT, <uint32_t>commit.leader_epoch)
-        status = pl_pwrite_all(self.log_fd, data, size, commit.end_position)
-        if status < 0:
-            pl_truncate(self.log_fd, commit.end_position)
-            return status
-        self._index_batch(&commit, &batch)
-        commit.unindexed_bytes += size
-        if commit.end_position == 0:
-            commit.first_timestamp_ms = batch.max_timestamp_ms
-        commit.end_position += size
-        commit.log_end_offset += batch.last_offset_delta + 1
-        commit.last_stable_offset = commit.log_end_offset
-        pl_publish_commit(state, &commit)
-        return log_end_offset[0]
-
-    cdef int64_t _use_active(self, pl_commit *commit, bint is_stolen) noexcept nogil:
-        """Have the active segment's files open; cut what a dead writer left beyond the end."""
-        cdef int64_t status
-        if self.active_base_offset != commit.segment_base_offset:
-            status = self._open_active(commit.segment_base_offset, 0)
-            if status < 0:
-                return status
-        if is_stolen:
-            status = pl_truncate(self.log_fd, commit.end_position)
-            if status == 0:
-                status = pl_truncate(self.offset_index_fd, commit.offset_index_size)
-            if status == 0:
-                status = pl_truncate(self.time_index_fd, commit.time_index_size)
-            return status
-        return 0
-
-    cdef int64_t _open_active(self, int64_t base_offset, int extra_flags) noexcept nogil:
-        cdef char name[64]
-        cdef int fd
-        self._close_active()
-        pl_segment_name(name, base_offset, b".log")
-        self.log_fd = pl_open_at(self.directory_fd, name, O_RDWR | extra_flags, 0o600)
-        if self.log_fd < 0:
-            return self.log_fd
-        pl_segment_name(name, base_offset, b".index")
-        self.offset_index_fd = pl_open_at(self.directory_fd, name, O_RDWR | O_CREAT | extra_flags,
-                                          0o600)
-        if self.offset_index_fd < 0:
-            return self.offset_index_fd
-        pl_segment_name(name, base_offset, b".timeindex")
-        self.time_index_fd = pl_open_at(self.directory_fd, name, O_RDWR | O_CREAT | extra_flags,
-                                        0o600)
-        if self.time_index_fd < 0:
-            return self.time_index_fd
-        self.active_base_offset = base_offset
-        return 0
-
-    cdef void _close_active(self) noexcept nogil:
-        if self.log_fd >= 0:
-            close(self.log_fd)
-        if self.offset_index_fd >= 0:
-            close(self.offset_index_fd)
-        if self.time_index_fd >= 0:
-            close(self.time_index_fd)
-        self.log_fd = self.offset_index_fd = self.time_index_fd = -1
-        self.active_base_offset = -1
-
-    cdef void _index_batch(self, pl_commit *commit, pl_batch *batch) noexcept nogil:
-        """Sparse entries for the batch about to be published. An index is a hint: where the disk
-        has no room for an entry, the next batch tries again."""
-        cdef uint8_t entry[16]
-        cdef int64_t last_offset = commit.log_end_offset + batch.last_offset_delta
-        if batch.max_timestamp_ms > commit.max_timestamp_ms:
-            commit.max_timestamp_ms = batch.max_timestamp_ms
-            commit.max_timestamp_offset = last_offset
-        if commit.unindexed_bytes <= self.index_interval_bytes:
-            return
-        pl_put_offset_entry(entry, <uint32_t>(last_offset - commit.segment_base_offset),
-                            <uint32_t>commit.end_position)
-        if pl_pwrite_all(self.offset_index_fd, entry, PL_OFFSET_ENTRY_SIZE,
-                         commit.offset_index_size) < 0:
-            return
-        commit.offset_index_size += PL_OFFSET_ENTRY_SIZE
-        self._index_time(commit)
-        commit.unindexed_bytes = 0
-
-    cdef void _index_time(self, pl_commit *commit) noexcept nogil:
-        cdef uint8_t entry[16]
-        if commit.max_timestamp_ms <= commit.time_index_last_ms:
-            return
-        pl_put_time_entry(entry, commit.max_timestamp_ms,
-                          <uint32_t>(commit.max_timestamp_offset - commit.segment_base_offset))
-        if pl_pwrite_all(self.time_index_fd, entry, PL_TIME_ENTRY_SIZE,
-                         commit.time_index_size) < 0:
-            return
-        commit.time_index_size += PL_TIME_ENTRY_SIZE
-        commit.time_index_last_ms = commit.max_timestamp_ms
-
-    cdef bint _must_roll(self, pl_commit *commit, pl_batch *batch, size_t size,
-                         int64_t now_ms) noexcept nogil:
-        """Source: Kafka LogSegment.shouldRoll."""
-        cdef int64_t waited_ms
-        if commit.end_position == 0:
-            return False
-        if commit.end_position + <int64_t>size > self.segment_bytes:
-            return True
-        if commit.first_timestamp_ms >= 0 and batch.max_timestamp_ms >= 0:
-            waited_ms = batch.max_timestamp_ms - commit.first_timestamp_ms
-        else:
-            waited_ms = now_ms - commit.segment_created_ms
-        return (
-            waited_ms > self.segment_ms
-            or commit.offset_index_size + PL_OFFSET_ENTRY_SIZE > self.max_index_size
-            # the last slot is kept for the entry that a roll adds
-            or commit.time_index_size + 2 * PL_TIME_ENTRY_SIZE > self.max_index_size
-            or (commit.log_end_offset + batch.last_offset_delta - commit.segment_base_offset
-                > MAX_OFFSETS_IN_SEGMENT)
-        )
-
-    cdef int64_t _roll_locked(self, pl_state *state, pl_commit *commit,
-                              int64_t now_ms) noexcept nogil:
-        """Seal the active segment and begin one at the log end. Published at once."""
-        cdef int64_t status
-        self._index_time(commit)
-        # No O_EXCL: a file of this name is the leftover of a roll that died before its publish.
-        status = self._open_active(commit.log_end_offset, O_CREAT | O_TRUNC)
-        if status < 0:
-            self._close_active()
-            return status
-        commit.segment_base_offset = commit.log_end_offset
-        commit.end_position = 0
-        commit.offset_index_size = 0
-        commit.time_index_size = 0
-        commit.unindexed_bytes = 0
-        commit.max_timestamp_ms = -1
-        commit.max_timestamp_offset = -1
-        commit.time_index_last_ms = -1
-        commit.first_timestamp_ms = -1
-        commit.segment_created_ms = now_ms
-        commit.segment_list_generation += 1
-        pl_publish_commit(state, commit)
-        return 0
-
     def roll(self):
         """Seal the active segment if it holds anything. Returns the active base offset."""
         cdef pl_commit commit
@@ -499,9 +324,9 @@ cdef class Log:
         cdef int lock_status = self.shared.lock(self.lock_timeout_ms)
         try:
             pl_read_commit(self.shared.state, &commit)
-            status = self._use_active(&commit, lock_status == PL_LOCK_STOLEN)
+            status = self.writer.use_active(&commit, lock_status == PL_LOCK_STOLEN)
             if status == 0 and commit.end_position > 0:
-                status = self._roll_locked(self.shared.state, &commit, pl_wall_clock_ms())
+                status = self.writer.roll(self.shared.state, &commit, pl_wall_clock_ms())
         finally:
             self.shared.unlock()
         if status < 0:
@@ -544,81 +369,10 @@ cdef class Log:
 
     cdef int64_t flush_to(self, int64_t offset) except -1:
         """Wait until records below `offset` are durable, as the leader of a flush or a follower."""
-        cdef SharedState shared
-        cdef pl_state *state
-        cdef int status, error
         self.check_open()
-        shared = self.shared
-        mapping = shared.mapping
-        state = shared.state
-        while True:
-            with nogil:
-                status = pl_join_flush(state, shared.fd, shared.self_word, offset, SLICE_NS)
-            if status == 0:
-                return pl_load_durable_offset(state)
-            if status == 1:
-                error = errno.EINTR
-                try:
-                    error = self._sync_as_leader(state)
-                finally:
-                    if error != 0 and error != errno.EINTR:
-                        pl_poison(state, error, shared.self_word)
-                    pl_leave_flush(state)
-                continue
-            if status == -errno.EIO:
-                raise self._poisoned()
-            PyErr_CheckSignals()
-
-    cdef int _sync_as_leader(self, pl_state *state) except -1:
-        """fdatasync up to the published end; returns 0 or errno. With the flush lock held."""
-        cdef pl_commit commit
-        cdef char name[64]
-        cdef int status = 0
-        pl_read_commit(state, &commit)
-        if state.durable_segment_base_offset != commit.segment_base_offset:
-            status = self._sync_sealed(state.durable_segment_base_offset,
-                                       commit.segment_base_offset)
-            if status != 0:
-                return status
-        if self.flush_base_offset != commit.segment_base_offset:
-            if self.flush_fd >= 0:
-                close(self.flush_fd)
-            pl_segment_name(name, commit.segment_base_offset, b".log")
-            self.flush_fd = pl_open_at(self.directory_fd, name, O_RDONLY, 0)
-            self.flush_base_offset = commit.segment_base_offset
-            if self.flush_fd < 0:
-                self.flush_base_offset = -1
-                return -self.flush_fd
-        with nogil:
-            status = pl_fdatasync(self.flush_fd)
-            if status == 0 and state.synced_segment_base_offset != commit.segment_base_offset:
-                status = pl_fsync(self.directory_fd)
-        if status == 0:
-            state.synced_segment_base_offset = commit.segment_base_offset
-            state.durable_segment_base_offset = commit.segment_base_offset
-            state.durable_position = commit.end_position
-            pl_store_durable_offset(state, commit.log_end_offset)
-        return -status
-
-    cdef int _sync_sealed(self, int64_t first_base_offset, int64_t active_base_offset) except -1:
-        """Sync the segments that were sealed since the last flush, indexes too."""
-        cdef int fd, status
-        for base_offset in segments.list_bases(self.path):
-            if not first_base_offset <= base_offset < active_base_offset:
-                continue
-            for suffix in (layout.LOG_SUFFIX, layout.INDEX_SUFFIX, layout.TIME_INDEX_SUFFIX):
-                name = os.fsencode(layout.segment_file_name(base_offset, suffix))
-                fd = pl_open_at(self.directory_fd, name, O_RDONLY, 0)
-                if fd == -errno.ENOENT:
-                    continue   # deleted by retention meanwhile, or never indexed
-                if fd < 0:
-                    return -fd
-                with nogil:
-                    status = pl_fdatasync(fd)
-                    close(fd)
-                if status < 0:
-                    return -status
-        return 0
+        if self.flusher.flush_to(self.shared, offset, self.path):
+            raise self._poisoned()
+        return pl_load_durable_offset(self.shared.state)
 
     def write_recovery_mark(self):
         """Note on disk up to where the log is durable, so that recovery begins there."""
@@ -698,7 +452,7 @@ cdef class Log:
         cdef int lock_status = self.shared.lock(self.lock_timeout_ms)
         try:
             pl_read_commit(self.shared.state, &commit)
-            if self._use_active(&commit, lock_status == PL_LOCK_STOLEN) < 0:
+            if self.writer.use_active(&commit, lock_status == PL_LOCK_STOLEN) < 0:
                 pass   # the next append tries again and reports
             changed = offset > commit.log_start_offset
             if changed:

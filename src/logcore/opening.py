@@ -152,10 +152,10 @@ def _cut_unpublished(folder: str, commit: dict[str, int]) -> bool:
     return True
 
 
-def look(folder: str, mode: str) -> dict[str, int]:
+def look(folder: str, config: LogConfig) -> dict[str, int]:
     """Where a log at rest ends, for a read-only open."""
     try:
-        return recovery.look(folder, LogConfig())
+        return recovery.look(folder, config)
     except OSError as error:
         if isinstance(error, LogIOError):
             raise
