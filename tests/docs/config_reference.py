@@ -39,6 +39,8 @@ EFFECTS = {
 TOPIC_EFFECTS = {
     "cleanup.policy": "`delete` lets retention delete; `compact` is kept, and not done yet",
     "index.interval.bytes": "",
+    "internal.segment.bytes": "",
+    "max.compaction.lag.ms": "bounds segment.ms where the policy has compact",
     "max.message.bytes": "",
     "message.timestamp.type": "",
     "retention.bytes": "",
@@ -47,6 +49,14 @@ TOPIC_EFFECTS = {
     "segment.index.bytes": "",
     "segment.jitter.ms": "",
     "segment.ms": "",
+}
+
+# Properties of LogConfig that stand for several of its fields.
+DERIVED = {
+    "is_deleted": {"cleanup_policy"},
+    "is_compacted": {"cleanup_policy"},
+    "segment_size_bytes": {"segment_bytes", "internal_segment_bytes"},
+    "max_segment_ms": {"segment_ms", "max_compaction_lag_ms"},
 }
 
 HEAD = """\
@@ -99,12 +109,9 @@ def used_by_logs() -> set[str]:
     folder = ROOT / "src" / "logcore"
     paths = [*folder.glob("*.py"), *folder.glob("*.pyx")]
     text = "".join(path.read_text() for path in paths if path.name != "config.py")
-    return {
-        name
-        for name, definition in TOPIC_CONFIGS.items()
-        if re.search(rf"\bconfig\.{definition.field_name}\b", text)
-        or (name == "cleanup.policy" and "config.is_deleted" in text)
-    }
+    names = set(re.findall(r"\bconfig\.(\w+)\b", text))
+    fields = names.union(*(DERIVED[name] for name in names & DERIVED.keys()))
+    return {name for name, definition in TOPIC_CONFIGS.items() if definition.field_name in fields}
 
 
 def show(value: object) -> str:
