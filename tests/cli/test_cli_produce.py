@@ -124,7 +124,7 @@ def test_every_level_of_acks_stores_all(topic: Cli, acks: str):
 
 
 def test_an_unknown_level_of_acks_is_named(topic: Cli):
-    assert "acks" in topic.fails("produce", "t", "--acks", "7", stdin="a\n")
+    assert "acks" in topic.fails("produce", "t", "--acks", "most", stdin="a\n")
 
 
 def test_an_unknown_property_names_the_nearest(topic: Cli):
@@ -143,10 +143,10 @@ def test_a_partition_that_is_not_there(topic: Cli):
 
 def test_partition_minus_one_is_any(cli: Cli):
     cli.ok("topics", "create", "t", "--partitions", "4")
-    cli.ok("produce", "t", "-p", "-1", "-k", "same", stdin="x\n" * 200)
-    partitions = cli.consumed("t", "-f", r"%p\n")
-    assert len(partitions) == 200
-    assert len(set(partitions)) > 1
+    seen: set[str] = set()
+    while len(seen) < 4:
+        cli.ok("produce", "t", "-p", "-1", "-k", "same", stdin="x\n")
+        seen.update(cli.consumed("t", "-f", r"%p\n"))
 
 
 def test_the_same_key_goes_to_the_same_partition(cli: Cli):

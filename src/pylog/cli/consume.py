@@ -124,6 +124,8 @@ def open_consumer(folder: str, configuration: dict[str, str]) -> "Consumer":
         "enable.partition.eof": "true",
         "auto.offset.reset": "error",
     }
+    if not options.is_writable(folder):
+        defaults["read.only"] = "true"  # a snapshot, a read-only mount: reading works all the same
     return Consumer(defaults | configuration | {"log.dir": folder})
 
 
@@ -210,17 +212,28 @@ class _Follower:
         error = message.error()
         if error is None or error.code() != KafkaError._PARTITION_EOF:
             raise KafkaException(error)
+        if message.partition() not in self._unfinished:
+            return
         if self._exit_at_end:
-            self._unfinished.discard(message.partition())
+            self._finish(message)
         self._note("Reached end of topic", message)
 
     def _is_past_stop(self, message: "Message") -> bool:
         stop = self._stop_timestamp_ms
         if stop is None or message.timestamp()[1] < stop:
             return False
-        self._unfinished.discard(message.partition())
+        self._finish(message)
         self._note("Reached stop timestamp for topic", message)
         return True
+
+    def _finish(self, message: "Message") -> None:
+        """Read no more of this message's partition."""
+        from pylog import TopicPartition
+
+        partition = message.partition()
+        assert partition is not None
+        self._unfinished.discard(partition)
+        self._consumer.pause([TopicPartition(self._topic, partition)])
 
     def _note(self, what: str, message: "Message") -> None:
         if not self._quiet:

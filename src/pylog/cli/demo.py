@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from pylog.cli import console, flights, options, topics
+from pylog.cli.failures import CommandError
 from pylog.cli.second_process import SecondProcess
 
 TOPIC = "flights"
@@ -24,7 +25,6 @@ class _Produced:
     count: int = 0
     log_seconds: float = 0.0
     total_seconds: float = 0.0
-    failure: Any = None
 
 
 def demo(
@@ -91,15 +91,10 @@ def _prepare_topic(folder: str, fresh: bool) -> tuple[int, int]:
 
 
 def _produce_all(folder: str, data: Any, limit: int | None, bar: console.Progress) -> _Produced:
-    from pylog import KafkaException, Producer
+    from pylog import Producer
 
     produced = _Produced()
-
-    def note_failure(error: Any, message: Any) -> None:
-        if error is not None and produced.failure is None:
-            produced.failure = error
-
-    producer = Producer({"log.dir": folder, "acks": "all", "on_delivery": note_failure})
+    producer = Producer({"log.dir": folder, "acks": "all"})
     rows = flights.read_flights(data, limit)
     started_s = time.perf_counter()
     try:
@@ -113,12 +108,13 @@ def _produce_all(folder: str, data: Any, limit: int | None, bar: console.Progres
             bar.advance(len(chunk))
     finally:
         flush_started_s = time.perf_counter()
-        producer.flush(_FLUSH_TIMEOUT_S)
+        waiting = producer.flush(_FLUSH_TIMEOUT_S)
+    if waiting:
+        raise CommandError(f"{waiting} records were not stored within {_FLUSH_TIMEOUT_S:.0f} s")
     now_s = time.perf_counter()
     produced.log_seconds += now_s - flush_started_s
     produced.total_seconds = now_s - started_s
-    if produced.failure is not None:
-        raise KafkaException(produced.failure)
+    producer.close()
     return produced
 
 

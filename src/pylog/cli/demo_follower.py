@@ -124,8 +124,11 @@ def _take(messages: list["Message"], totals: Totals, positions: dict[int, int]) 
         error = message.error()
         if error is not None:
             raise KafkaException(error)
+        partition, offset = message.partition(), message.offset()
+        assert partition is not None
+        assert offset is not None
         totals.add(message.value())
-        positions[message.partition()] = message.offset() + 1
+        positions[partition] = offset + 1
 
 
 def _lag(consumer: "Consumer", topic: str, positions: dict[int, int]) -> int:

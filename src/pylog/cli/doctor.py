@@ -38,11 +38,14 @@ def doctor(
     path = options.require_folder(folder)
     partitions = _find_partitions(path, topics or [])
     total = sum(partition_check.partition_size_bytes(partition) for partition in partitions)
-    reports = []
+    compacted, reports = _check_topics(path, [partition.name for partition in partitions], topics)
     with console.progress("Checking", total) as bar:
         for partition in partitions:
             bar.describe(f"Checking {partition.name}, bytes")
-            reports.append(partition_check.check_partition(partition, deep, bar.advance))
+            may_have_gaps = partition.name.rpartition("-")[0] in compacted
+            reports.append(
+                partition_check.check_partition(partition, deep, may_have_gaps, bar.advance)
+            )
     if json_output:
         console.out_json(_as_json(folder, reports))
     else:
@@ -77,6 +80,36 @@ def _find_partitions(folder: Path, topics: list[str]) -> list[Path]:
         if topic not in known:
             raise unknown_topic(topic, known, str(folder))
     return [path for topic, _partition, path in sorted(found) if not topics or topic in topics]
+
+
+def _check_topics(
+    folder: Path, found: list[str], wanted: list[str] | None
+) -> tuple[set[str], list["PartitionReport"]]:
+    """Compare the partitions that lie there with what the topics' own files say.
+
+    Returns:
+        Names of the compacted topics, and a report for the folder itself if something is wrong.
+    """
+    from pylog import KafkaException
+    from pylog.cli import failures
+    from pylog.cli.partition_check import PartitionReport
+    from pylog.log_dir import LogDir
+
+    report = PartitionReport(str(folder))
+    compacted: set[str] = set()
+    try:
+        with LogDir.open(folder, create=False, read_only=True) as log_dir:
+            topics = log_dir.topics()
+    except (KafkaException, OSError) as exc:
+        report.complain(failures.describe(exc)[0])
+        return compacted, [report]
+    for name, metadata in topics.items():
+        if "compact" in metadata.configs.get("cleanup.policy", ""):
+            compacted.add(name)
+        for partition in range(metadata.partitions):
+            if (not wanted or name in wanted) and f"{name}-{partition}" not in found:
+                report.complain(f"{folder}: partition {partition} of topic {name} is missing")
+    return compacted, [report] if report.problems else []
 
 
 def _print_reports(folder: str, reports: list["PartitionReport"]) -> None:

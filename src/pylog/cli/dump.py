@@ -95,10 +95,12 @@ def dump(
         if not json_output:
             console.out(f"Dumping {path}")
         problems += dump_file(path, dump_options)
-    for problem in problems[1:]:
-        console.note(f"pylog: {problem}")
-    if problems:
+    if len(problems) == 1:
         raise CommandError(problems[0])
+    for problem in problems:
+        console.note(problem)
+    if problems:
+        raise CommandError(f"{len(problems)} problems, see above")
 
 
 def find_dump(path: Path) -> FileDump:

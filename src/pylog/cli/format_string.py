@@ -142,8 +142,8 @@ def compile_delimited(
 def format_json(message: Any) -> bytes:
     r"""Return the message in kcat's JSON envelope, without a line break.
 
-    `broker` is always -1: there is none. Bytes that are not UTF-8 cannot be a JSON string; they
-    come as {"base64": "..."}, so that nothing is lost.
+    `broker` is always 0: the folder stands in its place. Bytes that are not UTF-8 cannot be a JSON
+    string; they come as {"base64": "..."}, so that nothing is lost.
     """
     timestamp_type, timestamp_ms = message.timestamp()
     envelope: dict[str, Any] = {
@@ -154,7 +154,7 @@ def format_json(message: Any) -> bytes:
     if timestamp_type in TIMESTAMP_TYPES:
         envelope["tstype"] = TIMESTAMP_TYPES[timestamp_type]
         envelope["ts"] = timestamp_ms
-    envelope["broker"] = -1
+    envelope["broker"] = 0
     headers = message.headers()
     if headers:
         envelope["headers"] = [item for name, value in headers for item in (name, json_text(value))]

@@ -13,7 +13,6 @@ from pylog.cli.segment_walk import SegmentWalk, WalkedBatch
 
 if TYPE_CHECKING:
     from logcore.batch import BatchView, Record
-
     from pylog.cli.dump import DumpOptions
 
 CODEC_NAMES = {0: "none", 1: "gzip", 2: "snappy", 3: "lz4", 4: "zstd"}
@@ -125,8 +124,7 @@ def _note_gaps(path: Path, previous_offset: int, records: list["Record"]) -> int
     for record in records:
         if record.offset != previous_offset + 1 and previous_offset >= 0:
             console.note(
-                f"pylog: {path}: non-consecutive offsets: {previous_offset} is followed by "
-                f"{record.offset}"
+                f"{path}: non-consecutive offsets: {previous_offset} is followed by {record.offset}"
             )
         previous_offset = record.offset
     return previous_offset

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -16,11 +16,11 @@ FOLDER_HELP = "Folder of the log; else $PYLOG_DIR, else ./pylog-data."
 
 def resolve_folder(context: typer.Context, value: str) -> str:
     """Return the folder meant: the nearest --dir, else $PYLOG_DIR, else ./pylog-data."""
-    level: typer.Context | None = context
+    level: Any = context
     while not value and level is not None:
         value = level.params.get("folder") or ""
         level = level.parent
-    return value or os.environ.get("PYLOG_DIR", "") or DEFAULT_FOLDER
+    return str(value) or os.environ.get("PYLOG_DIR", "") or DEFAULT_FOLDER
 
 
 FolderOption = Annotated[
@@ -94,6 +94,14 @@ def require_folder(folder: str) -> Path:
     raise CommandError(
         f"{folder}: no such folder; name the folder of the log with --dir or PYLOG_DIR"
     )
+
+
+def is_writable(folder: str) -> bool:
+    """Return whether `folder` can be written to, or made; a snapshot or read-only mount cannot."""
+    path = Path(folder).absolute()
+    while not path.exists():
+        path = path.parent
+    return os.access(path, os.W_OK)
 
 
 def parse_pairs(pairs: Iterable[str] | None, option: str) -> dict[str, str]:

@@ -32,6 +32,7 @@ class PartitionReport:
         sums: sealed segments compared with their .sum.
         quarantined: files that a recovery has put aside.
         problems: one sentence each; empty when all is well.
+        may_have_gaps: missing offsets are no problem.
     """
 
     name: str
@@ -43,6 +44,7 @@ class PartitionReport:
     sums: int = 0
     quarantined: int = 0
     problems: list[str] = field(default_factory=list)
+    may_have_gaps: bool = False
 
     def complain(self, problem: str) -> None:
         """Note something that is wrong."""
@@ -62,13 +64,14 @@ class _Ends:
 
 
 def check_partition(
-    folder: Path, is_deep: bool, on_progress: Callable[[int], None]
+    folder: Path, is_deep: bool, may_have_gaps: bool, on_progress: Callable[[int], None]
 ) -> PartitionReport:
     """Check one partition's folder.
 
     Args:
         folder: of the partition.
         is_deep: decompress and decode every record too.
+        may_have_gaps: offsets may be missing: the topic is compacted.
         on_progress: told how many bytes of .log files were read since it was told last.
 
     Returns:
@@ -76,7 +79,7 @@ def check_partition(
     """
     from logcore.errors import LogError
 
-    report = PartitionReport(folder.name)
+    report = PartitionReport(folder.name, may_have_gaps=may_have_gaps)
     try:
         ends = _look_at_ends(folder, report)
         bases = _segment_bases(folder)
@@ -125,9 +128,8 @@ def _segment_path(folder: Path, base_offset: int, suffix: str) -> Path:
 
 def _look_at_ends(folder: Path, report: PartitionReport) -> _Ends:
     """Open the log as a reader would: where does it end, and does it open at all?"""
-    from logcore.log import Log
-
     from logcore.errors import LogError
+    from logcore.log import Log
 
     try:
         with Log(str(folder), read_only=True, create=False) as log:
@@ -161,7 +163,7 @@ def _check_segment(
     except FileNotFoundError:
         return None  # retention took it meanwhile
     report.segments += 1
-    if expected_offset is not None and base_offset != expected_offset:
+    if expected_offset is not None and _is_out_of_place(base_offset, expected_offset, report):
         report.complain(
             f"{path}: begins at offset {base_offset}, the segment before ends at {expected_offset}"
         )
@@ -193,13 +195,17 @@ def _check_batch(
     place = f"{path}: batch at byte {walked.position}"
     if not walked.is_valid:
         report.complain(f"{place}: {walked.reason}")
-    if view.base_offset != next_offset:
+    if _is_out_of_place(view.base_offset, next_offset, report):
         report.complain(f"{place}: begins at offset {view.base_offset}, expected {next_offset}")
     if view.leader_epoch < leader_epoch:
         report.complain(f"{place}: leader epoch {view.leader_epoch} after {leader_epoch}")
     if view.last_offset_delta < 0:
         report.complain(f"{place}: last offset delta {view.last_offset_delta}")
-    return max(next_offset, view.base_offset + max(view.last_offset_delta, 0) + 1)
+    return int(max(next_offset, view.base_offset + max(view.last_offset_delta, 0) + 1))
+
+
+def _is_out_of_place(offset: int, expected_offset: int, report: PartitionReport) -> bool:
+    return offset < expected_offset or (offset > expected_offset and not report.may_have_gaps)
 
 
 def _check_records(path: Path, walked: WalkedBatch, report: PartitionReport) -> None:
@@ -269,12 +275,12 @@ def _check_side_files(folder: Path, report: PartitionReport) -> None:
     metadata_path = folder / "partition.metadata"
     try:
         if epochs_path.exists():
-            leader_epochs.read(epochs_path)
+            leader_epochs.read(str(epochs_path))
     except (LogError, ValueError) as exc:
         report.complain(f"{epochs_path}: {exc}")
     try:
         if metadata_path.exists():
-            partition_metadata.read(metadata_path)
+            partition_metadata.read(str(metadata_path))
     except (LogError, ValueError) as exc:
         report.complain(f"{metadata_path}: {exc}")
     mark_path = folder / ".recovery"

@@ -174,10 +174,10 @@ def _read_columns(
                 count = len(columns.offsets)
                 if count == 0:
                     break
-                payload_bytes = int(columns.key_lengths.clip(0).sum())
-                payload_bytes += int(columns.value_lengths.clip(0).sum())
+                payload_bytes = int(columns.key_sizes.clip(0).sum())
+                payload_bytes += int(columns.value_sizes.clip(0).sum())
                 counter.add(count, payload_bytes)
-                offset = int(columns.offsets[-1]) + 1
+                offset = columns.next_offset
 
 
 def _time_text(moment: datetime) -> str:

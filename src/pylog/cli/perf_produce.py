@@ -76,12 +76,6 @@ class _Run:
         self.sent += len(values)
         self.sent_bytes += sum(map(len, values)) + sum(len(key) for key in keys if key is not None)
 
-    def note_failure(self, error: Any, message: Any) -> None:
-        """Count a record that was not stored."""
-        if error is not None:
-            self.failed += 1
-            self.failure = self.failure or error
-
     def report_window(self) -> None:
         """Print Kafka's progress line if its time has come."""
         now_s = time.perf_counter()
@@ -121,7 +115,8 @@ class _Run:
             if error is None:
                 self.latencies.samples_us.append((time.perf_counter() - started_s) * 1e6)
             else:
-                self.note_failure(error, message)
+                self.failed += 1
+                self.failure = self.failure or error
 
         return take
 
@@ -146,17 +141,8 @@ def run(
     """
     from pylog import Producer
 
-    holder: list[_Run] = []
-    producer = Producer(
-        configuration
-        | {
-            "log.dir": folder,
-            "on_delivery": lambda error, message: holder[0].note_failure(error, message),
-            "delivery.report.only.error": True,
-        }
-    )
+    producer = Producer(configuration | {"log.dir": folder})
     state = _Run(producer, topic, reporting_interval_s, is_quiet)
-    holder.append(state)
     chunk_records = _CHUNK_RECORDS
     if throughput > 0:
         chunk_records = max(1, min(_CHUNK_RECORDS, int(throughput / 200)))
@@ -178,6 +164,7 @@ def run(
         interrupted, timeout_s = exc, _INTERRUPTED_FLUSH_TIMEOUT_S
     waiting = producer.flush(timeout_s)
     seconds = time.perf_counter() - started_s
+    producer.close(0)
     if state.failure is not None or (waiting and interrupted is None):
         reason = state.failure.str() if state.failure is not None else "the flush took too long"
         raise CommandError(f"{state.failed + waiting} records were not stored: {reason}")

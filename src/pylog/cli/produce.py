@@ -4,13 +4,13 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from pylog.cli import console, format_string, options
 from pylog.cli.failures import CommandError
-from pylog.cli.input_split import split_stream
+from pylog.cli.input_split import ByteStream, split_stream
 from pylog.cli.topics import require_topic
 
 if TYPE_CHECKING:
@@ -160,9 +160,11 @@ class _Sender:
             self._arguments["partition"] = partition
         if headers:
             self._arguments["headers"] = headers
-        self._on_delivery = self._report_delivery if verbose else self._note_failure
+        # Without a callback a message takes the fast path; a failure is raised by flush instead.
+        self._verbose = verbose
+        if verbose:
+            self._arguments["on_delivery"] = self._report_delivery
         self._producer: Producer | None = None
-        self._failure: str | None = None
         self._failed_count = 0
         self._sent_count = 0
 
@@ -179,7 +181,7 @@ class _Sender:
                 if count is not None:
                     batch = batch[: count - self._sent_count]
                 self._send_all(batch)
-                if self._failure is not None or self._sent_count == count:
+                if self._failed_count or self._sent_count == count:
                     break
         except KeyboardInterrupt:
             self._producer.flush(_INTERRUPTED_FLUSH_TIMEOUT_S)
@@ -199,10 +201,9 @@ class _Sender:
     def _finish(self) -> None:
         assert self._producer is not None
         waiting = self._producer.flush(_FLUSH_TIMEOUT_S)
-        if self._failure is not None:
-            raise CommandError(f"{self._failed_count} messages were not stored: {self._failure}")
-        if waiting:
-            raise CommandError(f"{waiting} messages were not stored within {_FLUSH_TIMEOUT_S} s")
+        self._producer.close()
+        if self._failed_count or waiting:
+            raise CommandError(f"{self._failed_count + waiting} messages were not stored")
 
     def _send_all(self, messages: list[bytes]) -> None:
         assert self._producer is not None
@@ -210,6 +211,9 @@ class _Sender:
             self._send(message)
             if self._sent_count % _POLL_EVERY == 0:
                 self._producer.poll(0)
+        if self._verbose:
+            # Nobody else serves the callbacks while we wait for more input.
+            self._producer.flush(_FLUSH_TIMEOUT_S)
         self._producer.poll(0)
         if self._tee is not None:
             output = sys.stdout.buffer
@@ -221,13 +225,7 @@ class _Sender:
         key, value = self._split_key(message)
         while True:
             try:
-                self._producer.produce(
-                    self._topic,
-                    value=value,
-                    key=key,
-                    on_delivery=self._on_delivery,
-                    **self._arguments,
-                )
+                self._producer.produce(self._topic, value=value, key=key, **self._arguments)
                 break
             except BufferError:
                 self._producer.poll(0.1)
@@ -251,14 +249,9 @@ class _Sender:
             key, value = key or None, value or None
         return key, value
 
-    def _note_failure(self, error: Any, message: Any) -> None:
+    def _report_delivery(self, error: Any, message: Any) -> None:
         if error is not None:
             self._failed_count += 1
-            self._failure = self._failure or f"{error.str()} [{error.name()}]"
-
-    def _report_delivery(self, error: Any, message: Any) -> None:
-        self._note_failure(error, message)
-        if error is not None:
             console.note(f"% Delivery failed for message: {error.str()}")
         else:
             console.note(
@@ -281,7 +274,7 @@ def _read_messages(files: list[Path], delimiter: bytes, split_files: bool) -> It
 def _read_stdin(delimiter: bytes) -> Iterator[list[bytes]]:
     if sys.stdin is None:
         raise CommandError("standard input is closed")
-    yield from split_stream(sys.stdin.buffer, delimiter)
+    yield from split_stream(cast(ByteStream, sys.stdin.buffer), delimiter)
 
 
 def _read_files(files: list[Path], delimiter: bytes, split_files: bool) -> Iterator[list[bytes]]:
@@ -289,11 +282,10 @@ def _read_files(files: list[Path], delimiter: bytes, split_files: bool) -> Itera
         if not split_files:
             yield [file.read_bytes()]
             continue
-        stream: BinaryIO
         with file.open("rb") as stream:
             size_bytes = file.stat().st_size
             with console.progress(f"Sending {file.name}", size_bytes) as bar:
-                for messages in split_stream(stream, delimiter):  # type: ignore[arg-type]
+                for messages in split_stream(stream, delimiter):
                     yield messages
                     bar.advance(sum(map(len, messages)) + len(messages) * len(delimiter))
 

@@ -91,7 +91,6 @@ class SegmentWalk:
 
     def _read_batch(self) -> WalkedBatch | None:
         from logcore.batch import BatchView, crc32c
-
         from logcore.errors import CorruptRecordError
 
         left = self.end_position - self.position

@@ -19,7 +19,7 @@ def dump_leader_epochs(path: Path, options: "DumpOptions") -> list[str]:
     from logcore.errors import LogError
 
     try:
-        entries = leader_epochs.read(path)
+        entries = leader_epochs.read(str(path))
     except (LogError, ValueError) as exc:
         return [f"{path}: {exc}"]
     for epoch, start_offset in entries:

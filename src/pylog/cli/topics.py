@@ -1,7 +1,6 @@
 """`pylog topics`: create, list, describe, alter, delete; the look of kafka-topics."""
 
-import base64
-import uuid
+import os
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +10,7 @@ from pylog.cli import console, options
 from pylog.cli.failures import CommandError
 
 if TYPE_CHECKING:
+    from pylog import Consumer
     from pylog.admin import AdminClient
 
 app = typer.Typer(
@@ -78,14 +78,11 @@ def list_topics(
 ) -> None:
     """List the topics, one a line."""
     options.require_folder(folder)
-    admin = open_admin(folder)
-    topics = admin.list_topics(timeout=_TIMEOUT_S).topics
+    counts = partition_counts(folder)
     if json_output:
-        console.out_json(
-            [{"name": name, "partitions": len(topics[name].partitions)} for name in sorted(topics)]
-        )
+        console.out_json([{"name": name, "partitions": counts[name]} for name in sorted(counts)])
         return
-    for name in sorted(topics):
+    for name in sorted(counts):
         console.out(name)
 
 
@@ -96,13 +93,13 @@ def describe(
     json_output: options.JsonOption = False,
 ) -> None:
     """Show partitions, offsets, sizes and changed configuration of some or all topics."""
-    path = options.require_folder(folder)
-    admin = open_admin(folder)
-    known = admin.list_topics(timeout=_TIMEOUT_S).topics
+    options.require_folder(folder)
+    known = partition_counts(folder)
     for name in names or ():
         if name not in known:
             raise unknown_topic(name, sorted(known), folder)
-    described = [_describe_one(admin, str(path), name) for name in names or sorted(known)]
+    admin = open_admin(folder)
+    described = [_describe_one(admin, folder, name, known[name]) for name in names or sorted(known)]
     if json_output:
         console.out_json(described)
         return
@@ -185,10 +182,17 @@ def delete(
 
 
 def open_admin(folder: str) -> "AdminClient":
-    """Return an AdminClient on `folder`."""
+    """Return an AdminClient on `folder`, which is made if need be."""
     from pylog.admin import AdminClient
 
-    return AdminClient({"log.dir": folder})
+    return AdminClient({"log.dir": folder, "read.only": not options.is_writable(folder)})
+
+
+def open_reader(folder: str) -> "Consumer":
+    """Return a Consumer for looking at topics and offsets; it changes nothing in the folder."""
+    from pylog import Consumer
+
+    return Consumer({"log.dir": folder, "group.id": "pylog", "read.only": True})
 
 
 def create_topic(folder: str, name: str, partitions: int, properties: dict[str, str]) -> None:
@@ -205,9 +209,12 @@ def delete_topic(folder: str, name: str) -> None:
 
 
 def partition_counts(folder: str) -> dict[str, int]:
-    """Return the number of partitions of every topic in `folder`."""
-    topics = open_admin(folder).list_topics(timeout=_TIMEOUT_S).topics
-    return {name: len(metadata.partitions) for name, metadata in topics.items()}
+    """Return the number of partitions of every topic in `folder`; none if it does not exist."""
+    if not os.path.exists(folder):
+        return {}
+    with open_reader(folder) as consumer:
+        topics = consumer.list_topics(timeout=_TIMEOUT_S).topics
+        return {name: len(metadata.partitions) for name, metadata in topics.items()}
 
 
 def require_topic(folder: str, name: str) -> int:
@@ -257,17 +264,18 @@ def _alter_configs(
     _wait_for(admin.incremental_alter_configs([resource]))
 
 
-def _describe_one(admin: "AdminClient", folder: str, name: str) -> dict[str, Any]:
-    from pylog import Consumer, TopicPartition
-    from pylog.admin import ConfigResource, ConfigSource, ResourceType
+def _describe_one(
+    admin: "AdminClient", folder: str, name: str, partition_count: int
+) -> dict[str, Any]:
+    from pylog import TopicPartition
+    from pylog.admin import ConfigResource, ConfigSource, ResourceType, TopicCollection
 
-    metadata = admin.list_topics(topic=name, timeout=_TIMEOUT_S).topics[name]
+    topic_id = admin.describe_topics(TopicCollection([name]))[name].result(_TIMEOUT_S).topic_id
     resource = ConfigResource(ResourceType.TOPIC, name)
     (entries,) = _wait_for(admin.describe_configs([resource]))
     partitions = []
-    consumer = Consumer({"log.dir": folder, "group.id": "pylog"})
-    try:
-        for partition in sorted(metadata.partitions):
+    with open_reader(folder) as consumer:
+        for partition in range(partition_count):
             low, high = consumer.get_watermark_offsets(TopicPartition(name, partition))
             size_bytes = console.folder_size_bytes(f"{folder}/{name}-{partition}")
             partitions.append(
@@ -278,16 +286,14 @@ def _describe_one(admin: "AdminClient", folder: str, name: str) -> dict[str, Any
                     "size_bytes": size_bytes,
                 }
             )
-    finally:
-        consumer.close()
     return {
         "name": name,
-        "topic_id": _topic_id_text(metadata),
+        "topic_id": str(topic_id),
         "partitions": partitions,
         "configs": {
             key: entry.value
             for key, entry in sorted(entries.items())
-            if entry.source == ConfigSource.DYNAMIC_TOPIC_CONFIG.value
+            if ConfigSource(entry.source) == ConfigSource.DYNAMIC_TOPIC_CONFIG
         },
     }
 
@@ -306,14 +312,6 @@ def _print_description(topic: dict[str, Any]) -> None:
             f"\tLogEndOffset: {partition['log_end_offset']}"
             f"\tSize: {console.bytes_text(partition['size_bytes'])}"
         )
-
-
-def _topic_id_text(metadata: Any) -> str:
-    """Return the topic's id as Kafka writes it: 22 letters of URL-safe base64."""
-    topic_id = getattr(metadata, "topic_id", None)
-    if isinstance(topic_id, uuid.UUID):
-        return base64.urlsafe_b64encode(topic_id.bytes).rstrip(b"=").decode()
-    return "" if topic_id is None else str(topic_id)
 
 
 def _wait_for(futures: dict[Any, "Future[Any]"]) -> list[Any]:
