@@ -9,6 +9,7 @@ file, which is why this one mapping is made by hand (docs/adr/0004).
 import os
 
 from cpython.buffer cimport PyBuffer_FillInfo
+from posix.unistd cimport close
 from posix.mman cimport MAP_FAILED, MAP_SHARED, PROT_READ, mmap, munmap
 
 from logcore._c cimport pl_file_size, pl_guarded_call, pl_guarded_copy
@@ -51,7 +52,7 @@ cdef class SegmentMap:
         if self.start != NULL:
             munmap(<void *>self.start, self.mapped_size)
         if self.fd >= 0:
-            os.close(self.fd)
+            close(self.fd)
 
     def __getbuffer__(self, Py_buffer *buffer, int flags):
         """The bytes that were in the log when the buffer was asked for (see `show`)."""

@@ -12,6 +12,7 @@ import os
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
 from libc.string cimport memcmp, memcpy, memset
+from posix.unistd cimport close
 
 from logcore._c cimport (
     PL_BOOT_ID_SIZE, PL_BYTE_ORDER_MARK, PL_FIRST_OPENER_BYTE, PL_LOCK_STOLEN, PL_MAINTENANCE_BYTE,
@@ -80,7 +81,7 @@ cdef class SharedState:
     cdef void _forget_fd(self) noexcept:
         if self.fd >= 0 and self.fork_count == pl_fork_count:
             pl_fork_forget(self.fork_place)
-            os.close(self.fd)
+            close(self.fd)
         self.fd = -1
         self.fork_place = -1
 
