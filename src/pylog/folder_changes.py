@@ -28,6 +28,7 @@ from pylog.errors import KafkaError
 from pylog.folder_configs import log_config
 from pylog.folder_errors import refuse
 from pylog.folder_files import (
+    PENDING_DIR,
     TopicMetadata,
     TopicTable,
     read_topic,
@@ -36,8 +37,6 @@ from pylog.folder_files import (
     write_topic,
 )
 
-TOPICS_DIR = ".topics"
-PENDING_DIR = ".pending"
 DELETED_DIR = ".deleted"
 LOCK_FILE = ".lock"
 

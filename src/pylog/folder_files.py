@@ -2,14 +2,15 @@
 
     pylog.meta         version, cluster.id, auto.create.topics.enable, num.partitions
     .topics/<topic>    version, topic.name, topic.id, partitions, config.<name>
+    .pending/          where they are written
 
-Each is written beside its place, synced and renamed, so a reader finds an old one or a new one.
-Keys that are not known are kept out of the way: a newer version may have written them.
+Each is written elsewhere, synced and renamed into its place, so a reader finds an old one or a new
+one. Keys that are not known are kept out of the way: a newer version may have written them.
 """
 
 import contextlib
+import errno
 import os
-import threading
 import time
 import uuid
 from collections.abc import Mapping
@@ -25,7 +26,12 @@ FORMAT_VERSION = 1
 FOLDER_CONFIGS = {"auto.create.topics.enable": "true", "num.partitions": "1"}
 MAX_PARTITIONS = 20_000
 
-_HARMLESS = frozenset({"lost+found"})
+TOPICS_DIR = ".topics"
+PENDING_DIR = ".pending"
+
+_HARMLESS = frozenset({"lost+found", PENDING_DIR})
+# Trouble of the process, not of the file that it could not read.
+_PASSING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR})
 # A file or folder this young may change again within one tick of the clock that stamps it.
 _SETTLE_NS = 1_000_000_000
 
@@ -140,11 +146,7 @@ def _check_version(path: str, properties: Mapping[str, str]) -> None:
 
 
 def _make_meta(path: str, meta_path: str) -> None:
-    strangers = [
-        name
-        for name in os.listdir(path)
-        if not name.startswith(layout.META_FILE) and name not in _HARMLESS
-    ]
+    strangers = [name for name in os.listdir(path) if name not in _HARMLESS]
     if strangers and not os.path.exists(meta_path):  # else another process made it meanwhile
         raise UnsupportedFormatError(
             f"{path}: not a pylog folder: it holds {min(strangers)!r}; choose an empty or "
@@ -155,12 +157,14 @@ def _make_meta(path: str, meta_path: str) -> None:
         "cluster.id": encode_uuid(uuid.uuid4()),
         **FOLDER_CONFIGS,
     }
-    temporary = f"{meta_path}.{os.getpid()}.{threading.get_ident()}.tmp"
+    # There it is cleared away if this process dies (folder_changes.py).
+    os.makedirs(os.path.join(path, PENDING_DIR), mode=0o700, exist_ok=True)
+    temporary = os.path.join(path, PENDING_DIR, uuid.uuid4().hex)
     write_properties(temporary, properties)
-    try:
-        with contextlib.suppress(FileExistsError):  # another process was first: its file counts
-            os.link(temporary, meta_path)
-    finally:
+    # Another process may be first, its file counts; and then it may have cleared away ours.
+    with contextlib.suppress(FileExistsError, FileNotFoundError):
+        os.link(temporary, meta_path)
+    with contextlib.suppress(FileNotFoundError):
         os.unlink(temporary)
     sync_folder(path)
 
@@ -281,6 +285,8 @@ class TopicTable:
         except FileNotFoundError:
             raise
         except (LogError, OSError) as error:
+            if getattr(error, "errno", None) in _PASSING:
+                raise
             topic = None
             fault = error if isinstance(error, LogError) else UnsupportedFormatError(str(error))
         is_settled = max(status.st_mtime_ns, status.st_ctime_ns) < now_ns - _SETTLE_NS

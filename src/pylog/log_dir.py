@@ -23,12 +23,13 @@ from logcore.log import DEFAULT_LOCK_TIMEOUT_MS, Log
 from logcore.opening import check_recovery_mode
 from logcore.shared import WakeWord
 from pylog.errors import KafkaError, KafkaException, from_log_error
-from pylog.folder_changes import TOPICS_DIR, FolderChanges
+from pylog.folder_changes import FolderChanges
 from pylog.folder_configs import check_folder_config, log_config, merge_configs
 from pylog.folder_errors import as_kafka_exception, refuse
 from pylog.folder_files import (
     FOLDER_CONFIGS,
     MAX_PARTITIONS,
+    TOPICS_DIR,
     TopicMetadata,
     TopicTable,
     open_meta,
@@ -128,15 +129,19 @@ class LogDir:
         with self._lock:
             logs = self.open_logs()
             self._logs.clear()
+        self._close_logs(logs)
+
+    def _close_logs(self, logs: list[Log]) -> None:
         first: LogError | None = None
-        for log in logs:
+        for log in sorted(logs, key=_is_durable):
             try:
                 if not self.is_read_only:
                     log.write_recovery_mark()
             except LogClosedError:
                 pass  # deleted meanwhile
             except LogError as error:
-                first = first or error
+                if not _is_durable(log):  # else the older mark will do
+                    first = first or error
             finally:
                 log.close()
         if first is not None:
@@ -422,6 +427,13 @@ class LogDir:
         return [log for _, log in list(self._logs.values())]
 
 
+def _is_durable(log: Log) -> bool:
+    try:
+        return log.durable_offset >= log.log_end_offset
+    except LogError:
+        return True  # closed: nothing to lose
+
+
 def _check_name(name: str) -> None:
     try:
         layout.validate_topic_name(name)
@@ -437,13 +449,17 @@ def _forget_parent() -> None:
 
 
 def _leave() -> None:
-    """At the interpreter's exit: no thread may run on; what is durable is marked as such."""
+    """At the interpreter's exit: no thread may run on; what is durable is marked as such.
+
+    Logs that clients still hold go with them: a Producer may flush later than this.
+    """
     for log_dir in list(_open_dirs.values()):
         log_dir._stop_housekeeper()
         if not log_dir.is_read_only:
             for log in log_dir.open_logs():
                 with contextlib.suppress(LogError, OSError):
                     log.write_recovery_mark()
+        log_dir._logs.clear()
 
 
 os.register_at_fork(after_in_child=_forget_parent)
