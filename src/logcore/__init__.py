@@ -1,7 +1,7 @@
 """The storage core: one partition's log on disk, in Kafka's files.
 
 `Log` is the partition; `BatchBuilder`, `BatchView` and `Record` are what goes in and comes out. It
-knows no topic, no group and no network: pylog does. Errors stand in logcore.errors, drawn as a tree.
+knows no topic, no group and no network: pylog does. logcore.errors draws the tree of errors.
 """
 
 from logcore.batch import BatchBuilder, BatchView, Record, crc32c, iter_batches, iter_records

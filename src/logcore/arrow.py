@@ -4,18 +4,22 @@ Columns: offset int64, timestamp timestamp[ms, UTC], key and value large_binary.
 out of the log, so a table stays whatever happens to the files.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy
 
 if TYPE_CHECKING:
     import pyarrow
+    from numpy.typing import NDArray
 
     from logcore.columns import Columns
     from logcore.log import Log
 
+    _Int32 = NDArray[numpy.int32]
+    _Int64 = NDArray[numpy.int64]
 
-def _pyarrow():  # type: ignore[no-untyped-def]
+
+def _pyarrow() -> Any:
     try:
         import pyarrow
     except ModuleNotFoundError:
@@ -50,7 +54,7 @@ def table_from_columns(columns: "Columns") -> "pyarrow.Table":
     return arrow.Table.from_arrays(arrays, schema=schema())
 
 
-def _binary(columns: "Columns", positions: numpy.ndarray, sizes: numpy.ndarray):  # type: ignore
+def _binary(columns: "Columns", positions: "_Int64", sizes: "_Int32") -> Any:
     arrow = _pyarrow()
     ends, data = columns.gather(positions, sizes)
     is_null = sizes < 0

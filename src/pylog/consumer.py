@@ -172,7 +172,9 @@ class Consumer(Fetcher):
         elif offset <= OFFSET_TAIL_BASE:
             offset = max(log.log_start_offset, log.log_end_offset - (OFFSET_TAIL_BASE - offset))
         elif offset < 0:
-            raise KafkaException(KafkaError(KafkaError._INVALID_ARG, f"offset {offset} means nothing"))
+            raise KafkaException(
+                KafkaError(KafkaError._INVALID_ARG, f"offset {offset} means nothing")
+            )
         fetch.begin(offset)
 
     def _reset_offset(self, fetch: PartitionFetch) -> int:
@@ -232,7 +234,9 @@ class Consumer(Fetcher):
             except LogError as error:
                 raise from_log_error(error) from error
             found.append(
-                TopicPartition(wanted.topic, wanted.partition, OFFSET_END if hit is None else hit[0])
+                TopicPartition(
+                    wanted.topic, wanted.partition, OFFSET_END if hit is None else hit[0]
+                )
             )
         return found
 
@@ -328,4 +332,3 @@ def _no_groups(what: str) -> KafkaException:
             f"{what}: consumer groups are not in this version of pylog; use assign()",
         )
     )
-

@@ -60,16 +60,22 @@ def open(  # noqa: A001 - pylog.open, as in shelve, gzip, dbm
         KafkaException: with a KafkaError whose text says what is wrong.
     """
     if acks not in ACKS:
-        raise KafkaException(KafkaError(KafkaError._INVALID_ARG, f"acks is 0, 1 or all, not {acks!r}"))
+        raise KafkaException(
+            KafkaError(KafkaError._INVALID_ARG, f"acks is 0, 1 or all, not {acks!r}")
+        )
     if compression not in codecs.CODEC_IDS:
         known = ", ".join(codecs.CODEC_IDS)
         raise KafkaException(
-            KafkaError(KafkaError._INVALID_ARG, f"compression is one of {known}, not {compression!r}")
+            KafkaError(
+                KafkaError._INVALID_ARG, f"compression is one of {known}, not {compression!r}"
+            )
         )
     if partitioner not in PARTITIONERS:
         known = ", ".join(PARTITIONERS)
         raise KafkaException(
-            KafkaError(KafkaError._INVALID_ARG, f"partitioner is one of {known}, not {partitioner!r}")
+            KafkaError(
+                KafkaError._INVALID_ARG, f"partitioner is one of {known}, not {partitioner!r}"
+            )
         )
     log_dir = LogDir.open(
         folder, create=create, read_only=read_only, recovery=recovery,

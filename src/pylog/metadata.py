@@ -70,7 +70,9 @@ def describe_cluster(log_dir: LogDir, topic: str | None = None) -> ClusterMetada
         described = TopicMetadata(name)
         try:
             partitions = log_dir.topic(name).partitions
-            described.partitions = {number: PartitionMetadata(number) for number in range(partitions)}
+            described.partitions = {
+                number: PartitionMetadata(number) for number in range(partitions)
+            }
         except KafkaException as error:
             described.error = error.args[0]
         cluster.topics[name] = described

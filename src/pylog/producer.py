@@ -57,6 +57,7 @@ class Producer(Accumulator):
         self._is_closed = False
         self._log_dir = LogDir.open(client_config.resolve_log_dir(self._config))
         partitioner = self._config["partitioner"]
+        level = self._config["compression.level"]
         self._configure(
             acks=self._config["acks"] if self._config["acks"] in (0, 1) else -1,
             batch_size=self._config["batch.size"],
@@ -67,7 +68,7 @@ class Producer(Accumulator):
             message_timeout_ms=self._config["message.timeout.ms"],
             partitioner_kind=0 if callable(partitioner) else PARTITIONERS[partitioner],
             codec=codecs.CODEC_IDS[self._config["compression.type"]],
-            level=None if self._config["compression.level"] == -1 else self._config["compression.level"],
+            level=None if level == -1 else level,
             default_callback=self._config["on_delivery"] or self._config["dr_cb"],
             custom_partitioner=partitioner if callable(partitioner) else None,
             wake_helper=self._start_helper,
@@ -117,7 +118,7 @@ class Producer(Accumulator):
                 due_s = self._send_due()
                 while self._has_unacknowledged():
                     self._flush_unacknowledged()
-            except Exception as error:  # noqa: BLE001 - for the caller's thread to see
+            except Exception as error:  # for the caller to see
                 self._set_failure(error)
             with self._served:
                 self._served.notify_all()

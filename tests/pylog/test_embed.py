@@ -156,7 +156,9 @@ def test_to_arrow_holds_offsets_timestamps_keys_and_values(folder):
     pytest.importorskip("pyarrow", reason="the extra `arrow` is not installed")
     with pylog.open(folder, acks=1, compression="zstd") as log:
         topic = log.topic("t")
-        topic.append_many([(None if number % 3 else b"k", b"v%d" % number) for number in range(100)])
+        topic.append_many(
+            [(None if number % 3 else b"k", b"v%d" % number) for number in range(100)]
+        )
         table = topic.to_arrow(offset=10, end_offset=20)
     assert table["offset"].to_pylist() == list(range(10, 20))
     assert table["value"].to_pylist() == [b"v%d" % number for number in range(10, 20)]

@@ -81,7 +81,10 @@ def test_poll_waits_for_a_delivery_and_counts_callbacks(folder):
 
 def test_on_delivery_of_the_configuration_serves_messages_without_their_own(folder):
     calls = []
-    config = {"log.dir": folder, "on_delivery": lambda error, message: calls.append(message.value())}
+    config = {
+        "log.dir": folder,
+        "on_delivery": lambda error, message: calls.append(message.value()),
+    }
     with pylog.Producer(config) as producer:
         producer.produce("t", b"default")
         producer.produce("t", b"own", on_delivery=lambda error, message: calls.append("own"))
@@ -122,7 +125,11 @@ def test_every_codec_round_trips_keys_values_headers_and_timestamps(folder, code
         producer.produce("t", bytearray(b"buffer"), key=memoryview(b"view"))
         producer.flush()
     first, second, third, fourth = read_all(folder, "t")
-    assert (first.key(), first.value(), first.timestamp()) == (b"tombstone", None, (1, 1_700_000_000_123))
+    assert (first.key(), first.value(), first.timestamp()) == (
+        b"tombstone",
+        None,
+        (1, 1_700_000_000_123),
+    )
     assert (second.key(), second.value(), second.timestamp()) == (None, b"", (1, 1_600_000_000_000))
     assert (third.key(), third.value()) == ("é".encode(), b"text")
     assert third.headers() == [("a", None), ("a", b"\0"), ("b", b"s")]
