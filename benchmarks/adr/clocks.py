@@ -1,6 +1,6 @@
 """What a look at the wall clock costs, exact and coarse: the figures of docs/adr/0011.
 
-    python benchmarks/adr/clocks.py
+python benchmarks/adr/clocks.py
 """
 
 import time

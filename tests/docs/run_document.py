@@ -4,7 +4,7 @@
 
 STEPS is JSON: a list of {"kind": "python" | "console", "code": text, "line": number}. ANSWERS gets
 a list of {"output": text, "failed": bool}, as long as it came. Python steps share one namespace, as
-their reader's session would; what they print is their output. Stops at the first failure.
+their reader would type them; what they print is their output. Stops at the first failure.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ TIMEOUT_S = 120.0
 
 
 def run_python(code: str, line: int, namespace: dict[str, object]) -> tuple[str, bool]:
-    """Run code in the session; its traceback counts lines as the document does."""
+    """Run code as typed; its traceback counts lines as the document does."""
     output = io.StringIO()
     with contextlib.redirect_stdout(output):
         try:

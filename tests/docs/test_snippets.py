@@ -1,9 +1,9 @@
 """Every command and every piece of Python in README and docs runs, and prints what the page says.
 
-A page is one session in an empty folder. A `console` block holds commands (`$ `) and their output,
-a `python` block may be followed by a `text` block with what it prints; `...` stands for anything.
-A command without output shown may print what it likes, and must end with 0. What cannot run here
-has the comment `<!-- not run: why -->` before it, and stands in NOT_RUN.
+A page runs from top to bottom in an empty folder. A `console` block holds commands (`$ `) and their
+output, a `python` block may be followed by a `text` block with what it prints; `...` stands for
+anything. A command without output shown may print what it likes, and must end with 0. What cannot
+run here has the comment `<!-- not run: why -->` before it, and stands in NOT_RUN.
 """
 
 import json
@@ -110,7 +110,7 @@ def test_a_page_does_what_it_says(page: Path, tmp_path: Path) -> None:
     steps = steps_of(page.read_text())
     if not steps:
         return
-    folder = tmp_path / "session"
+    folder = tmp_path / "empty"
     folder.mkdir()
     told, answered = tmp_path / "steps.json", tmp_path / "answers.json"
     told.write_text(json.dumps([{**step.__dict__} for step in steps]))
