@@ -20,7 +20,8 @@ from posix.unistd cimport close, usleep
 
 from logcore._c cimport (
     PL_BATCH_OK, PL_BATCH_PREFIX_SIZE, PL_LOCK_STOLEN, pl_batch, pl_bell_ring, pl_check_batch,
-    pl_clock_ns, pl_commit, pl_crc32c_init, pl_load_durable_offset, pl_load_seq, pl_lock_writer,
+    pl_clock_ns, pl_commit, pl_crc32c_init, pl_load_durable_offset, pl_load_io_error,
+    pl_load_seq, pl_lock_writer,
     pl_poison, pl_publish_commit, pl_read_commit, pl_state, pl_unlock_writer, pl_wait_for_publish,
     pl_wake_followers, pl_wall_clock_ms,
 )
@@ -342,6 +343,10 @@ cdef class Log:
             "The partition takes no more records until every program on it has closed it and it "
             "is opened anew, which checks what the disk really holds"
         )
+
+    cdef bint is_deleted(self) noexcept:
+        """True when the partition's folder was deleted, or is about to be."""
+        return self.is_live and pl_load_io_error(self.shared.state) == errno.ENOENT
 
     def mark_deleted(self):
         """Make every handle on the partition refuse appends: its folder is about to go."""

@@ -39,3 +39,4 @@ cdef class LogReader:
     cdef int _find_end(self) except -1
     cdef bint _is_sound_start(self, int64_t offset) except -1
     cdef object _raise_gap(self, int64_t expected, int64_t base_offset)
+    cdef int _check_deleted(self) except -1

@@ -77,6 +77,7 @@ cdef class LogReader:
         try:
             self.segment = self.log.map_segment(base_offset)
         except FileNotFoundError:
+            self._check_deleted()
             raise OffsetOutOfRangeError(
                 f"{self.log.path}: the segment at offset {base_offset} was deleted") from None
         self.position = 0
@@ -148,6 +149,7 @@ cdef class LogReader:
                 if self.position < self.segment_end:
                     return True
             if self.segment.base_offset >= self.commit.segment_base_offset:
+                self._check_deleted()
                 return False
             # A sealed segment is read to its end: on to the next one.
             self._find_end()
@@ -162,6 +164,11 @@ cdef class LogReader:
             if base_offset < expected or (base_offset > expected and not self.allows_gaps):
                 self._raise_gap(expected, base_offset)
             self._enter(base_offset)
+
+    cdef int _check_deleted(self) except -1:
+        if self.log.is_deleted():
+            raise LogClosedError(f"{self.log.path}: the partition was deleted")
+        return 0
 
     cdef object _raise_gap(self, int64_t expected, int64_t base_offset):
         if self.log.log_start_offset > expected:

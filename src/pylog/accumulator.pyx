@@ -194,10 +194,19 @@ cdef class Accumulator:
         self.last_queues = queues
         return queues
 
-    def _forget_topic(self, topic):
-        self.topics.pop(topic, None)
-        self.last_topic = None
-        self.last_queues = None
+    def _reopen(self, PartitionQueue wanted):
+        """The topic was deleted. True when it is there anew, with the partition."""
+        cdef PartitionQueue queue
+        cdef TopicQueues queues = self.topics.get(wanted.topic)
+        cdef Log old = wanted.log
+        try:
+            logs = dict(self._open_topic(wanted.topic))
+        except KafkaException:
+            return False
+        for queue in queues.partitions if queues is not None else (wanted,):
+            if queue.partition in logs:
+                queue.log = logs[queue.partition]
+        return wanted.log is not old
 
     def _topic_sizes(self):
         """{topic: partition count} of the topics in use."""
@@ -351,7 +360,12 @@ cdef class Accumulator:
         cdef int32_t count = builder.record_count
         cdef list reports = queue.unsent_reports
         try:
-            base_offset = queue.log.append_raw(builder.buffer, builder.size, -1)
+            try:
+                base_offset = queue.log.append_raw(builder.buffer, builder.size, -1)
+            except LogClosedError:
+                if not self._reopen(queue):
+                    raise
+                base_offset = queue.log.append_raw(builder.buffer, builder.size, -1)
         except LogError as error:
             is_temporary = isinstance(error, (DiskFullError, LockTimeoutError))
             if is_temporary and pl_clock_ns() - queue.unsent_since_ns < self.message_timeout_ns:
@@ -361,8 +375,6 @@ cdef class Accumulator:
                 return False
             self._fail(queue, count, reports, from_log_error(error))
             base_offset = -1
-            if isinstance(error, LogClosedError):
-                self._forget_topic(queue.topic)   # deleted: it may have been made anew
         queue.unsent = None
         queue.unsent_reports = None
         builder.reset()

@@ -161,8 +161,10 @@ class Consumer(Fetcher):
 
     def _resolve(self, fetch: PartitionFetch) -> None:
         """Begin a partition where its start offset, or the reset policy, says."""
+        log = self._log_dir.partition(fetch.topic, fetch.partition)
+        if log is not fetch.log:
+            fetch.reopen(log, OFFSET_INVALID)
         offset = fetch.start_offset
-        log = fetch.log
         if offset in (OFFSET_INVALID, OFFSET_STORED):
             offset = self._reset_offset(fetch)
         if offset == OFFSET_BEGINNING:

@@ -22,7 +22,7 @@ from logcore.reader cimport LogReader
 from logcore.shared cimport WakeWord
 from pylog.message cimport Message
 
-from logcore.errors import LogError, OffsetOutOfRangeError, error_from_errno
+from logcore.errors import LogClosedError, LogError, OffsetOutOfRangeError, error_from_errno
 from pylog.errors import KafkaError, KafkaException, from_log_error
 
 cdef int64_t OFFSET_INVALID = -1001
@@ -55,6 +55,11 @@ cdef class PartitionFetch:
         self.has_begun = False
         self.retry_at_ns = 0
         self.end_reported_at = -1
+
+    def reopen(self, Log log, int64_t start_offset):
+        """The topic was deleted and made anew: read the new one."""
+        self.log = log
+        self.seek(start_offset)
 
     def begin(self, int64_t offset):
         """Read from `offset` on.
@@ -212,7 +217,10 @@ cdef class Fetcher:
         except (LogError, OSError, KafkaException) as error:
             fetch.retry_at_ns = pl_clock_ns() + ERROR_BACKOFF_NS
             self.current = None
-            return self._error_message(fetch, error)
+            message = self._error_message(fetch, error)
+            if isinstance(error, LogClosedError):
+                fetch.reader = None   # deleted: look again whether the topic is there
+            return message
         if message is None:
             if self.reports_end and fetch.end_reported_at != fetch.reader.next_offset:
                 fetch.end_reported_at = fetch.reader.next_offset

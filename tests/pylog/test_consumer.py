@@ -297,3 +297,34 @@ def test_a_reader_thread_follows_a_producer_thread(folder):
             messages = consumer.consume(2000, timeout=60)
             thread.join()
     assert values(messages) == [b"%d" % number for number in range(2000)]
+
+
+def test_a_topic_that_is_deleted_is_an_event_and_made_anew_is_read_again(filled):
+    with Consumer({"log.dir": filled, "auto.offset.reset": "earliest"}) as consumer:
+        consumer.assign([TopicPartition("t", 0)])
+        assert len(consumer.consume(100, timeout=20)) == 100
+        program = (
+            "import pylog\n"
+            f"with pylog.open({filled!r}) as log:\n"
+            "    log.delete_topic('t')\n"
+        )
+        subprocess.run([sys.executable, "-c", program], check=True)
+        message = consumer.poll(20)
+        assert message.error().code() in (KafkaError._STATE, KafkaError.UNKNOWN_TOPIC_OR_PART)
+        with pylog.open(filled) as log:
+            log.topic("t").append(b"anew")
+        while (message := consumer.poll(20)).error() is not None:
+            pass
+        assert (message.offset(), message.value()) == (0, b"anew")
+
+
+def test_a_producer_writes_on_into_a_topic_that_was_made_anew(filled):
+    with pylog.Producer({"log.dir": filled}) as producer:
+        producer.produce("t", b"old", partition=0)
+        producer.flush()
+        with pylog.open(filled) as log:
+            log.delete_topic("t")
+            log.topic("t", partitions=2)
+            producer.produce("t", b"new", partition=0)
+            producer.flush()
+            assert [message.value() for message in log.topic("t").read()] == [b"new"]

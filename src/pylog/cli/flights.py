@@ -10,6 +10,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from pylog.cli.failures import CommandError
@@ -52,18 +53,11 @@ def read_flights(folder: Path, limit: int | None = None) -> Iterator[tuple[bytes
         rows = csv.reader(text)
         names = next(rows)
         key_column = names.index("tailnum")
-        text_columns = [name in _TEXT_COLUMNS for name in names]
-        encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
-        for number, row in enumerate(rows):
-            if number == limit:
-                return
-            values = [
-                None if cell in _MISSING else cell if is_text else _number(cell)
-                for cell, is_text in zip(row, text_columns, strict=True)
-            ]
-            key = values[key_column]
-            value = encode(dict(zip(names, values, strict=True))).encode()
-            yield (None if key is None else str(key).encode()), value
+        members = [_Members(name) for name in names]
+        for row in islice(rows, limit):
+            key = row[key_column]
+            value = ",".join([member[cell] for member, cell in zip(members, row, strict=True)])
+            yield None if key in _MISSING else key.encode(), f"{{{value}}}".encode()
 
 
 def read_airlines(folder: Path) -> dict[str, str]:
@@ -75,8 +69,19 @@ def read_airlines(folder: Path) -> dict[str, str]:
         return {row["carrier"]: row["name"] for row in csv.DictReader(text)}
 
 
-def _number(cell: str) -> int | float:
-    try:
-        return int(cell)
-    except ValueError:
-        return float(cell)
+class _Members(dict[str, str]):
+    """The JSON text `"name":value` of each cell of one column, made once a different cell."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = json.dumps(name)
+        self._is_text = name in _TEXT_COLUMNS
+
+    def __missing__(self, cell: str) -> str:
+        value: str | float | None = cell
+        if cell in _MISSING:
+            value = None
+        elif not self._is_text:
+            value = int(cell) if cell.lstrip("-").isdigit() else float(cell)
+        member = self[cell] = f"{self._name}:{json.dumps(value)}"
+        return member

@@ -172,7 +172,7 @@ def _check_segment(
     with walk:
         for walked in walk:
             next_offset = _check_batch(path, walked, next_offset, leader_epoch, report)
-            leader_epoch = max(leader_epoch, walked.view.leader_epoch)
+            leader_epoch = walked.view.leader_epoch
             if is_deep and walked.is_valid:
                 _check_records(path, walked, report)
             on_progress(walked.view.size_bytes)
