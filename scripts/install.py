@@ -7,6 +7,8 @@ What is up to date is left alone, so a second run takes a moment. Needs Python 3
 and venv module, and a C compiler; says in one line which of them is missing. Standard library only.
 """
 
+from __future__ import annotations  # a Python too old for pylog shall be able to say so
+
 import hashlib
 import json
 import os
