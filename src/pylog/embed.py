@@ -220,8 +220,6 @@ class Topic(Appender):
         wanted = range(self.partitions) if partition is None else [partition]
         reader = _PartitionReader(self._log_dir, self.name, wanted, offset)
         while (message := reader.poll(timeout)) is not None:
-            if message.error() is not None:
-                raise KafkaException(message.error())
             yield message
 
     def columns(
@@ -279,7 +277,7 @@ class _PartitionReader(Fetcher):
     ):
         self._configure_fetcher(
             reports_end=False, is_busy_polling=False, stores_offsets=False,
-            wake_word=log_dir.notify,
+            wake_word=log_dir.notify, raises_errors=True,
         )  # fmt: skip
         fetches = []
         for number in partitions:
@@ -298,8 +296,6 @@ class _PartitionReader(Fetcher):
     def next_or_none(self) -> Message | None:
         """The next message that is there."""
         message: Message | None = self.poll(0)
-        if message is not None and message.error() is not None:
-            raise KafkaException(message.error())
         return message
 
     def _resolve(self, fetch: PartitionFetch) -> None:

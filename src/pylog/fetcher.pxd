@@ -28,6 +28,7 @@ cdef class Fetcher:
     cdef bint reports_end
     cdef bint is_busy_polling
     cdef bint stores_offsets
+    cdef bint raises_errors              # instead of handing out events
     cdef bint is_closed
     cdef object wake_word                # logcore.shared.WakeWord of the folder
     cdef readonly object _events         # deque of Message: errors to hand out

@@ -100,11 +100,13 @@ cdef class Fetcher:
         self._fetches = []
         self._events = deque()
 
-    def _configure_fetcher(self, *, reports_end, is_busy_polling, stores_offsets, wake_word):
+    def _configure_fetcher(self, *, reports_end, is_busy_polling, stores_offsets, wake_word,
+                           raises_errors=False):
         self.reports_end = reports_end
         self.is_busy_polling = is_busy_polling
         self.stores_offsets = stores_offsets
         self.wake_word = wake_word
+        self.raises_errors = raises_errors
 
     def _set_fetches(self, list fetches):
         self._fetches = fetches
@@ -215,6 +217,8 @@ cdef class Fetcher:
                 fetch.retry_at_ns = 0
             return None
         except (LogError, OSError, KafkaException) as error:
+            if self.raises_errors:
+                raise self._as_exception(fetch, error) from error
             fetch.retry_at_ns = pl_clock_ns() + ERROR_BACKOFF_NS
             self.current = None
             message = self._error_message(fetch, error)
@@ -238,12 +242,13 @@ cdef class Fetcher:
             fetch.stored_offset = fetch.reader.next_offset
         return message
 
-    def _error_message(self, PartitionFetch fetch, error):
+    def _as_exception(self, PartitionFetch fetch, error):
         if isinstance(error, OSError):
             error = error_from_errno(error.errno or 0, "read", fetch.log.path)
-        if isinstance(error, LogError):
-            error = from_log_error(error)
-        error = error.args[0]
+        return from_log_error(error) if isinstance(error, LogError) else error
+
+    def _error_message(self, PartitionFetch fetch, error):
+        error = self._as_exception(fetch, error).args[0]
         offset = OFFSET_INVALID if fetch.reader is None else fetch.reader.next_offset
         return Message(fetch.topic, fetch.partition, offset, error=error, timestamp=(0, -1))
 

@@ -205,3 +205,26 @@ def test_delete_topic_stops_those_who_append_to_it(folder):
         with pytest.raises(KafkaException):
             topic.append(b"v")
         assert log.topic("t").append(b"anew") == 0
+
+
+def test_a_reader_of_a_topic_that_is_deleted_gets_an_error_and_not_silence(folder):
+    with pylog.open(folder, acks=1) as log:
+        topic = log.topic("t")
+        topic.append(b"v")
+        follower = topic.follow(timeout=20)
+        assert next(follower).value() == b"v"
+        log.delete_topic("t")
+        with pytest.raises(KafkaException):
+            next(follower)
+
+
+def test_a_corrupt_batch_is_an_exception_with_its_place_as_the_cause(folder):
+    with pylog.open(folder, acks=1) as log:
+        topic = log.topic("t")
+        topic.append(b"value")
+        with open(f"{folder}/t-0/00000000000000000000.log", "r+b") as file:
+            file.seek(70)
+            file.write(b"\xff")
+        with pytest.raises(KafkaException) as caught:
+            list(topic.read())
+    assert caught.value.__cause__.position == 0
