@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,7 @@ class Cli:
 
     folder: Path
     cwd: Path
+    started: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
     def __call__(self, *words: object, **keywords: Any) -> Outcome:
         """Run a command on the folder and return how it ended."""
@@ -107,8 +108,8 @@ class Cli:
         return failure_line(self(*words, **keywords), exit_code)
 
     def start(self, *words: object, **keywords: Any) -> "subprocess.Popen[bytes]":
-        """Start a command on the folder with pipes."""
-        return subprocess.Popen(
+        """Start a command on the folder with pipes; the fixture ends it if the test does not."""
+        process = subprocess.Popen(
             [*PROGRAM, "--dir", str(self.folder), *map(str, words)],
             stdin=keywords.pop("stdin", subprocess.PIPE),
             stdout=subprocess.PIPE,
@@ -117,6 +118,15 @@ class Cli:
             cwd=self.cwd,
             **keywords,
         )
+        self.started.append(process)
+        return process
+
+    def end_all(self) -> None:
+        """Kill what still runs."""
+        for process in self.started:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
 
     def consumed(self, topic: str, *words: object) -> list[str]:
         """All messages of a topic, one string each, through `-f`."""
@@ -131,6 +141,36 @@ def failure_line(outcome: Outcome, exit_code: int = 1) -> str:
     others = [line for line in outcome.notes[:-1] if line.startswith("pylog: ")]
     assert not others, outcome
     return last.removeprefix("pylog: ")
+
+
+MANY = """
+import io, json, sys
+from pylog.cli.main import main
+answers = []
+for words in json.load(sys.stdin):
+    sys.stdout, sys.stderr = (io.TextIOWrapper(io.BytesIO()) for _ in range(2))
+    code = main(words)
+    answers.append([code, *(stream.buffer.getvalue().decode() for stream in (sys.stdout, sys.stderr)
+                            if not stream.flush())])
+json.dump(answers, sys.__stdout__)
+"""
+
+
+def run_many(commands: list[list[str]]) -> list[Outcome]:
+    """Run commands one after the other in one process, to save its start; stdin is empty."""
+    done = subprocess.run(
+        [sys.executable, "-c", MANY],
+        input=json.dumps(commands),
+        capture_output=True,
+        text=True,
+        env=environment(),
+        timeout=TIMEOUT_S,
+        check=True,
+    )
+    outcomes = [Outcome(code, out.encode(), err) for code, out, err in json.loads(done.stdout)]
+    for outcome in outcomes:
+        assert "Traceback" not in outcome.err, outcome.err
+    return outcomes
 
 
 def interrupt(process: "subprocess.Popen[bytes]") -> Outcome:

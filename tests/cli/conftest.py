@@ -1,3 +1,4 @@
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -5,9 +6,11 @@ from cli_program import Cli
 
 
 @pytest.fixture
-def cli(tmp_path: Path) -> Cli:
+def cli(tmp_path: Path) -> Iterator[Cli]:
     """The program on a folder that does not exist yet."""
-    return Cli(tmp_path / "log", tmp_path)
+    program = Cli(tmp_path / "log", tmp_path)
+    yield program
+    program.end_all()
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ def test_produce_prints_kafkas_line_and_stores_all(cli: Cli):
     match = PRODUCER_LINE.fullmatch(outcome.lines[0])
     assert match
     assert match[1] == "5000"
-    assert "created topic t" in outcome.err
+    assert "% created topic t in" in outcome.err
     sizes = cli.consumed("t", "-f", r"%S %K\n")
     assert sizes == ["50 -1"] * 5000
 

@@ -143,7 +143,7 @@ def _end_offsets(folder: str, partitions: int) -> dict[int, int]:
 def _follower_text(report: dict[str, Any]) -> str:
     count = console.count_text(report.get("count", 0))
     lag = console.count_text(report.get("lag", 0))
-    return f"Producing; the second process has read {count}, {lag} behind;"
+    return f"Producing; followed {count}, {lag} behind"
 
 
 def _print_results(

@@ -88,7 +88,7 @@ def follow(folder: str, topic: str, partitions: int) -> None:
     positions = dict.fromkeys(range(partitions), 0)
     first_s = last_s = reported_s = time.perf_counter()
     while not end_line.is_parent_gone:
-        messages = consumer.consume(1000, timeout=REPORT_INTERVAL_S / 2)
+        messages = consumer.consume(1000, 0) or consumer.consume(1, REPORT_INTERVAL_S / 2)
         _take(messages, totals, positions)
         now_s = time.perf_counter()
         if messages:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pylog.cli import console
 from pylog.cli.log_dump import base_offset_of
-from pylog.cli.segment_walk import SegmentWalk
+from pylog.cli.segment_walk import SegmentWalk, WalkedBatch
 
 if TYPE_CHECKING:
     from pylog.cli.dump import DumpOptions
@@ -67,7 +67,7 @@ def dump_offset_index(path: Path, options: "DumpOptions") -> list[str]:
         problems += _check_rising(path, entries)
         return _say_sane(path, problems)
     problems += _check_rising(path, entries)
-    problems += check_offset_entries(path, entries, _log_of(path), None)
+    problems += _compare(path, OffsetEntryCheck(path, entries))
     _print_entries(("offset", "position"), entries, options)
     return problems
 
@@ -83,65 +83,82 @@ def dump_time_index(path: Path, options: "DumpOptions") -> list[str]:
         problems += _check_rising(path, entries)
         return _say_sane(path, problems)
     problems += _check_rising(path, entries)
-    problems += check_time_entries(path, entries, _log_of(path), None)
+    problems += _compare(path, TimeEntryCheck(path, entries))
     _print_entries(("timestamp", "offset"), entries, options)
     return problems
 
 
-def check_offset_entries(
-    path: Path, entries: list[tuple[int, int]], log_path: Path, end_position: int | None
-) -> list[str]:
-    """Return what is wrong: each entry must name the last offset of the batch at its position."""
-    problems: list[str] = []
-    waiting = iter(entries)
-    entry = next(waiting, None)
-    with SegmentWalk(log_path, end_position) as walk:
-        for walked in walk:
-            while entry is not None and entry[1] < walked.position:
-                problems.append(
-                    f"{path}: entry of offset {entry[0]} points to byte {entry[1]}, where no "
+class OffsetEntryCheck:
+    """Compares the entries of an .index with the batches of its log, as a walk passes them.
+
+    Each entry must name the last offset of the batch that begins at its position.
+    """
+
+    def __init__(self, path: Path, entries: list[tuple[int, int]]) -> None:
+        self._path = path
+        self._waiting = iter(entries)
+        self._entry = next(self._waiting, None)
+
+    def visit(self, walked: WalkedBatch) -> Iterator[str]:
+        """Yield what this batch shows to be wrong."""
+        while self._entry is not None and self._entry[1] <= walked.position:
+            offset, position = self._entry
+            if position < walked.position:
+                yield (
+                    f"{self._path}: entry of offset {offset} points to byte {position}, where no "
                     "batch begins"
                 )
-                entry = next(waiting, None)
-            if entry is None:
-                break
-            if entry[1] == walked.position:
-                if entry[0] != walked.view.last_offset:
-                    problems.append(
-                        f"{path}: index offset: {entry[0]}, log offset: {walked.view.last_offset}"
-                    )
-                entry = next(waiting, None)
-    if entry is not None:
-        problems.append(f"{path}: entry of offset {entry[0]} points beyond the log's end")
-    return problems
+            elif offset != walked.view.last_offset:
+                yield f"{self._path}: index offset: {offset}, log offset: {walked.view.last_offset}"
+            self._entry = next(self._waiting, None)
+
+    def finish(self) -> Iterator[str]:
+        """Yield what the end of the log shows to be wrong."""
+        if self._entry is not None:
+            yield f"{self._path}: entry of offset {self._entry[0]} points beyond the log's end"
 
 
-def check_time_entries(
-    path: Path, entries: list[tuple[int, int]], log_path: Path, end_position: int | None
-) -> list[str]:
-    """Return what is wrong: an entry names the last offset of a batch and its largest timestamp."""
-    problems: list[str] = []
-    waiting = iter(entries)
-    entry = next(waiting, None)
-    with SegmentWalk(log_path, end_position) as walk:
-        for walked in walk:
-            last_offset = walked.view.last_offset
-            while entry is not None and entry[1] < last_offset:
-                problems.append(
-                    f"{path}: indexed offset: {entry[1]}, found log offset: {last_offset}"
+class TimeEntryCheck:
+    """The same for a .timeindex.
+
+    Each entry must name the last offset of a batch, and the largest timestamp in it.
+    """
+
+    def __init__(self, path: Path, entries: list[tuple[int, int]]) -> None:
+        self._path = path
+        self._waiting = iter(entries)
+        self._entry = next(self._waiting, None)
+
+    def visit(self, walked: WalkedBatch) -> Iterator[str]:
+        """Yield what this batch shows to be wrong."""
+        last_offset = walked.view.last_offset
+        while self._entry is not None and self._entry[1] <= last_offset:
+            timestamp_ms, offset = self._entry
+            if offset < last_offset:
+                yield f"{self._path}: indexed offset: {offset}, found log offset: {last_offset}"
+            elif timestamp_ms != walked.view.max_timestamp_ms:
+                yield (
+                    f"{self._path}: index timestamp: {timestamp_ms}, log timestamp: "
+                    f"{walked.view.max_timestamp_ms}"
                 )
-                entry = next(waiting, None)
-            if entry is None:
-                break
-            if entry[1] == last_offset:
-                if entry[0] != walked.view.max_timestamp_ms:
-                    problems.append(
-                        f"{path}: index timestamp: {entry[0]}, log timestamp: "
-                        f"{walked.view.max_timestamp_ms}"
-                    )
-                entry = next(waiting, None)
-    if entry is not None:
-        problems.append(f"{path}: indexed offset {entry[1]} is beyond the log's end")
+            self._entry = next(self._waiting, None)
+
+    def finish(self) -> Iterator[str]:
+        """Yield what the end of the log shows to be wrong."""
+        if self._entry is not None:
+            yield f"{self._path}: indexed offset {self._entry[1]} is beyond the log's end"
+
+
+EntryCheck = OffsetEntryCheck | TimeEntryCheck
+
+
+def _compare(path: Path, check: EntryCheck) -> list[str]:
+    """Return what the .log beside an index shows to be wrong with it."""
+    problems: list[str] = []
+    with SegmentWalk(path.with_name(f"{path.name.split('.')[0]}.log")) as walk:
+        for walked in walk:
+            problems += check.visit(walked)
+    problems += check.finish()
     return problems
 
 
@@ -175,7 +192,3 @@ def _print_entries(
             console.out(f'{{"{names[0]}": {first}, "{names[1]}": {second}}}')
         else:
             console.out(f"{names[0]}: {first} {names[1]}: {second}")
-
-
-def _log_of(path: Path) -> Path:
-    return path.with_name(f"{path.name.split('.')[0]}.log")

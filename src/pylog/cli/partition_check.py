@@ -4,8 +4,9 @@ Every batch's header and CRC-32C, the continuity of offsets, each index entry ag
 points to, the .sum of sealed segments, the leader epochs, the recovery mark.
 """
 
+import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,11 @@ class PartitionReport:
         """Note something that is wrong."""
         if len(self.problems) < PROBLEMS_MAX:
             self.problems.append(problem)
+
+    def complain_all(self, problems: Iterable[str]) -> None:
+        """Note several things that are wrong."""
+        for problem in problems:
+            self.complain(problem)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +173,15 @@ def _check_segment(
         report.complain(
             f"{path}: begins at offset {base_offset}, the segment before ends at {expected_offset}"
         )
+    checks = _index_checks(folder, base_offset, ends, is_active, report)
     next_offset = base_offset
     leader_epoch = -1
     with walk:
         for walked in walk:
             next_offset = _check_batch(path, walked, next_offset, leader_epoch, report)
             leader_epoch = walked.view.leader_epoch
+            for check in checks:
+                report.complain_all(check.visit(walked))
             if is_deep and walked.is_valid:
                 _check_records(path, walked, report)
             on_progress(walked.view.size_bytes)
@@ -180,7 +189,8 @@ def _check_segment(
         if walk.trailing_bytes:
             _check_trailing(walk, is_active or ends.active_base_offset is None, report)
             on_progress(walk.trailing_bytes)
-    _check_indexes(folder, base_offset, ends, is_active, report)
+    for check in checks:
+        report.complain_all(check.finish())
     if not is_active and ends.active_base_offset is not None:
         _check_sum(folder, base_offset, report)
     return next_offset
@@ -226,33 +236,27 @@ def _check_trailing(walk: SegmentWalk, is_last: bool, report: PartitionReport) -
     )
 
 
-def _check_indexes(
+def _index_checks(
     folder: Path, base_offset: int, ends: _Ends, is_active: bool, report: PartitionReport
-) -> None:
-    log_path = _segment_path(folder, base_offset, ".log")
-    end_position = ends.end_position if is_active else None
-    for suffix, size_bytes, read, check in (
-        (
-            ".index",
-            ends.offset_index_bytes,
-            index_dump.read_offset_entries,
-            index_dump.check_offset_entries,
-        ),
-        (
-            ".timeindex",
-            ends.time_index_bytes,
-            index_dump.read_time_entries,
-            index_dump.check_time_entries,
-        ),
-    ):
-        path = _segment_path(folder, base_offset, suffix)
-        try:
-            entries = read(path, size_bytes if is_active else None)
-        except FileNotFoundError:
-            continue  # rebuilt when needed; a segment without one only reads more slowly
+) -> list[index_dump.EntryCheck]:
+    """Return a check for each index that the segment has.
+
+    A segment without one is no problem: it only reads more slowly, and the next open rebuilds it.
+    """
+    checks: list[index_dump.EntryCheck] = []
+    with contextlib.suppress(FileNotFoundError):
+        path = _segment_path(folder, base_offset, ".index")
+        size_bytes = ends.offset_index_bytes if is_active else None
+        entries = index_dump.read_offset_entries(path, size_bytes)
         report.index_entries += len(entries)
-        for problem in check(path, entries, log_path, end_position):
-            report.complain(problem)
+        checks.append(index_dump.OffsetEntryCheck(path, entries))
+    with contextlib.suppress(FileNotFoundError):
+        path = _segment_path(folder, base_offset, ".timeindex")
+        size_bytes = ends.time_index_bytes if is_active else None
+        entries = index_dump.read_time_entries(path, size_bytes)
+        report.index_entries += len(entries)
+        checks.append(index_dump.TimeEntryCheck(path, entries))
+    return checks
 
 
 def _check_sum(folder: Path, base_offset: int, report: PartitionReport) -> None:

@@ -5,8 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pylog.cli import console, options, perf_report, topics
-from pylog.cli.failures import CommandError
+from pylog.cli import options, perf_report, topics
 
 app = typer.Typer(
     help="Measure this machine; the flags are those of kafka-producer-perf-test and "
@@ -121,10 +120,10 @@ def produce(
     payloads = perf_produce.make_payloads(
         record_size or 100, payload_file, payload_delimiter, payload_monotonic
     )
-    ensure_topic(folder, topic, partitions)
     perf_produce.run(
         folder,
         topic,
+        partitions=partitions,
         num_records=num_records,
         payloads=payloads,
         key_size_bytes=key_size,
@@ -253,7 +252,6 @@ def follow(
     configuration = options.parse_pairs(
         [*(properties or ()), *(more_properties or ())], "--producer-props"
     )
-    ensure_topic(folder, topic, 1)
     perf_follow.run(
         folder,
         topic,
@@ -266,13 +264,3 @@ def follow(
             report, lines, json_output=json_output, svg=svg, print_metrics=print_metrics
         ),
     )
-
-
-def ensure_topic(folder: str, topic: str, partitions: int) -> None:
-    """Create the topic if it is missing, and say so."""
-    if topic in topics.partition_counts(folder):
-        return
-    if not topic:
-        raise CommandError("--topic must not be empty", exit_code=2)
-    topics.create_topic(folder, topic, partitions, {})
-    console.note(f"pylog: created topic {topic} in {folder}")

@@ -1,7 +1,7 @@
 """The measured loop of `pylog perf consume`."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -32,6 +32,7 @@ class _Counter:
         self._window = (self.started_s, 0, 0)
 
     def add(self, records: int, payload_bytes: int) -> None:
+        """Count records, the last of which has just come."""
         self.records += records
         self.payload_bytes += payload_bytes
         self.ended_s = time.perf_counter()
@@ -109,8 +110,8 @@ def run(
             _read_columns(folder, topic, starts, messages, counter)
         else:
             consumer.assign(starts)
-            batch_max = 1 if way == "poll" else _BATCH_MAX
-            _read_messages(consumer, messages, timeout_s, batch_max, counter)
+            read = _read_by_poll if way == "poll" else _read_by_consume
+            read(consumer, messages, timeout_s, counter)
     except KeyboardInterrupt as exc:
         interrupted = exc
     consumer.close()
@@ -137,27 +138,48 @@ def run(
         raise interrupted
 
 
-def _read_messages(
-    consumer: Any, wanted: int | None, timeout_s: float, batch_max: int, counter: _Counter
+def _read_by_consume(
+    consumer: Any, wanted: int | None, timeout_s: float, counter: _Counter
 ) -> None:
-    from pylog import KafkaException
+    """Read lists of messages, and key and value of each."""
+    from pylog import Message
 
     while wanted is None or counter.records < wanted:
-        limit = batch_max if wanted is None else min(batch_max, wanted - counter.records)
-        if limit == 1:
-            message = consumer.poll(timeout_s)
-            received = [] if message is None else [message]
-        else:
-            received = consumer.consume(limit, timeout=timeout_s)
+        limit = _BATCH_MAX if wanted is None else min(_BATCH_MAX, wanted - counter.records)
+        # consume() waits until the list is full: only for the first one there is time.
+        received = consumer.consume(limit, 0) or consumer.consume(1, timeout_s)
         if not received:
             return
-        payload_bytes = 0
-        for message in received:
+        _raise_errors(filter(None, map(Message.error, received)))
+        payload_bytes = sum(map(len, filter(None, map(Message.value, received))))
+        payload_bytes += sum(map(len, filter(None, map(Message.key, received))))
+        counter.add(len(received), payload_bytes)
+
+
+def _read_by_poll(consumer: Any, wanted: int | None, timeout_s: float, counter: _Counter) -> None:
+    """Read one message at a time, and its key and value."""
+    poll = consumer.poll
+    while wanted is None or counter.records < wanted:
+        limit = _BATCH_MAX if wanted is None else min(_BATCH_MAX, wanted - counter.records)
+        count = payload_bytes = 0
+        message = poll(timeout_s)
+        if message is None:
+            return
+        while message is not None:
             error = message.error()
             if error is not None:
-                raise KafkaException(error)
+                _raise_errors([error])
             payload_bytes += len(message.value() or b"") + len(message.key() or b"")
-        counter.add(len(received), payload_bytes)
+            count += 1
+            message = poll(0) if count < limit else None
+        counter.add(count, payload_bytes)
+
+
+def _raise_errors(errors: Iterable[Any]) -> None:
+    from pylog import KafkaException
+
+    for error in errors:
+        raise KafkaException(error)
 
 
 def _read_columns(

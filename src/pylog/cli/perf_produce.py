@@ -10,11 +10,13 @@ from typing import Any
 from pylog.cli import console, format_string
 from pylog.cli.failures import CommandError
 from pylog.cli.perf_report import MEGABYTE, Latencies, Report, process_metrics
+from pylog.cli.topics import ensure_topic
 
 Publish = Callable[[Report, Sequence[str]], None]
 
 _CHUNK_RECORDS = 1000
 _PAYLOAD_COUNT = 1000
+_KEY_COUNT = 10_000
 _FLUSH_TIMEOUT_S = 120.0
 _INTERRUPTED_FLUSH_TIMEOUT_S = 10.0
 
@@ -69,12 +71,12 @@ class _Run:
         produce, topic = self.producer.produce, self._topic
         for value, key in zip(values[1:], keys[1:], strict=True):
             try:
-                produce(topic, value=value, key=key)
+                produce(topic, value, key)
             except BufferError:
                 self._send_one(key, value, None)
         self.producer.poll(0)
         self.sent += len(values)
-        self.sent_bytes += sum(map(len, values)) + sum(len(key) for key in keys if key is not None)
+        self.sent_bytes += sum(map(len, values)) + sum(map(len, filter(None, keys)))
 
     def report_window(self) -> None:
         """Print Kafka's progress line if its time has come."""
@@ -125,6 +127,7 @@ def run(
     folder: str,
     topic: str,
     *,
+    partitions: int,
     num_records: int,
     payloads: list[bytes] | None,
     key_size_bytes: int,
@@ -142,10 +145,12 @@ def run(
     from pylog import Producer
 
     producer = Producer(configuration | {"log.dir": folder})
+    ensure_topic(folder, topic, partitions)
     state = _Run(producer, topic, reporting_interval_s, is_quiet)
     chunk_records = _CHUNK_RECORDS
     if throughput > 0:
         chunk_records = max(1, min(_CHUNK_RECORDS, int(throughput / 200)))
+    chunks = _Chunks(payloads, key_size_bytes, chunk_records)
     started_s = time.perf_counter()
     timeout_s = _FLUSH_TIMEOUT_S
     interrupted: KeyboardInterrupt | None = None
@@ -153,8 +158,7 @@ def run(
         with console.progress(f"Producing to {topic}", num_records, quiet=not is_quiet) as bar:
             for first in range(0, num_records, chunk_records):
                 count = min(chunk_records, num_records - first)
-                values = _values(payloads, first, count)
-                state.send(_keys(key_size_bytes, first, count), values)
+                state.send(*chunks.get(first, count))
                 bar.advance(count)
                 state.report_window()
                 _throttle(throughput, state.sent, started_s)
@@ -183,18 +187,31 @@ def run(
         raise interrupted
 
 
-def _values(payloads: list[bytes] | None, first: int, count: int) -> list[bytes]:
-    if payloads is None:
-        return [b"%d" % number for number in range(first, first + count)]
-    total = len(payloads)
-    return [payloads[number % total] for number in range(first, first + count)]
+class _Chunks:
+    """Keys and values of the records to send, prepared so that a chunk costs a slice."""
 
+    def __init__(self, payloads: list[bytes] | None, key_size_bytes: int, chunk_records: int):
+        self._payload_count = len(payloads or ())
+        self._values: list[bytes] | None = None
+        if payloads is not None:
+            times = -(-(len(payloads) + chunk_records) // len(payloads))
+            self._values = payloads * times
+        self._keys: list[bytes | None] = [None] * (_KEY_COUNT + chunk_records)
+        if key_size_bytes:
+            digits = 10 ** min(key_size_bytes, 18)
+            self._keys = [
+                b"%0*d" % (key_size_bytes, number % _KEY_COUNT % digits)
+                for number in range(_KEY_COUNT + chunk_records)
+            ]
 
-def _keys(size_bytes: int, first: int, count: int) -> list[bytes | None]:
-    if size_bytes == 0:
-        return [None] * count
-    limit = 10 ** min(size_bytes, 18)
-    return [b"%0*d" % (size_bytes, number % limit) for number in range(first, first + count)]
+    def get(self, first: int, count: int) -> tuple[list[bytes | None], list[bytes]]:
+        """Return keys and values of `count` records from number `first` on."""
+        key_at = first % _KEY_COUNT
+        keys = self._keys[key_at : key_at + count]
+        if self._values is None:
+            return keys, [b"%d" % number for number in range(first, first + count)]
+        value_at = first % self._payload_count
+        return keys, self._values[value_at : value_at + count]
 
 
 def _throttle(throughput: float, sent: int, started_s: float) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 HEADER_BYTES = 61
 _PREFIX_BYTES = 12
-_CRC_FROM = 21
+_WINDOW_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +26,17 @@ class WalkedBatch:
     Args:
         position: byte in the file.
         view: its header's fields and, on demand, its records.
-        is_valid: the CRC-32C fits.
         reason: why it is not valid; empty when it is.
     """
 
     position: int
     view: "BatchView"
-    is_valid: bool
     reason: str = ""
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether the CRC-32C fits and the header makes sense."""
+        return not self.reason
 
 
 class SegmentWalk:
@@ -51,6 +54,8 @@ class SegmentWalk:
         self.end_position = size_bytes if end_position is None else min(end_position, size_bytes)
         self.position = 0
         self.stop_reason = ""
+        self._window = memoryview(b"")
+        self._window_position = 0
 
     def __enter__(self) -> Self:
         """Return the walk."""
@@ -83,18 +88,18 @@ class SegmentWalk:
         """Return whether all of these bytes are zero: reserved space, not damage."""
         position = self.position
         while position < self.end_position:
-            data = os.pread(self._fd, min(1 << 20, self.end_position - position), position)
+            data = os.pread(self._fd, min(_WINDOW_BYTES, self.end_position - position), position)
             if not data or data.count(0) != len(data):
                 return False
             position += len(data)
         return True
 
     def _read_batch(self) -> WalkedBatch | None:
-        from logcore.batch import BatchView, crc32c
+        from logcore.batch import BatchView
         from logcore.errors import CorruptRecordError
 
         left = self.end_position - self.position
-        header = os.pread(self._fd, min(left, HEADER_BYTES), self.position)
+        header = self._read(min(left, HEADER_BYTES))
         if len(header) < HEADER_BYTES:
             self.stop_reason = f"{left} bytes are too few for a batch header"
             return None
@@ -104,16 +109,24 @@ class SegmentWalk:
                 f"the header claims a batch of {size_bytes} bytes where {left} are left"
             )
             return None
-        data = os.pread(self._fd, size_bytes, self.position)
+        data = self._read(size_bytes)
         try:
-            view = BatchView(data, check=False)
+            return WalkedBatch(self.position, BatchView(data))
         except CorruptRecordError as exc:
-            self.stop_reason = str(exc)
+            reason = str(exc)
+        try:
+            return WalkedBatch(self.position, BatchView(data, check=False), reason)
+        except CorruptRecordError:
+            self.stop_reason = reason
             return None
-        if crc32c(data[_CRC_FROM:]) != view.crc:
-            return WalkedBatch(self.position, view, False, "the CRC-32C does not match")
-        try:
-            BatchView(data)
-        except CorruptRecordError as exc:
-            return WalkedBatch(self.position, view, False, str(exc))
-        return WalkedBatch(self.position, view, True)
+
+    def _read(self, size_bytes: int) -> memoryview:
+        """Return the bytes at the present position, fewer at the end of the file."""
+        start = self.position - self._window_position
+        if start + size_bytes > len(self._window):
+            # A new buffer each time: batches handed out go on looking at the old one.
+            wanted = min(max(size_bytes, _WINDOW_BYTES), self.end_position - self.position)
+            self._window = memoryview(os.pread(self._fd, wanted, self.position))
+            self._window_position = self.position
+            start = 0
+        return self._window[start : start + size_bytes]

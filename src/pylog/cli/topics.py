@@ -203,6 +203,13 @@ def create_topic(folder: str, name: str, partitions: int, properties: dict[str, 
     _wait_for(open_admin(folder).create_topics([topic]))
 
 
+def ensure_topic(folder: str, name: str, partitions: int) -> None:
+    """Create the topic if it is missing, and say so."""
+    if name not in partition_counts(folder):
+        create_topic(folder, name, partitions, {})
+        console.note(f"% created topic {name} in {folder}")
+
+
 def delete_topic(folder: str, name: str) -> None:
     """Delete one topic; raise what the log says."""
     _wait_for(open_admin(folder).delete_topics([name]))
