@@ -40,7 +40,7 @@ class Child:
         **arguments: Any,
     ):
         self.name = function.__name__
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
         self.process = subprocess.Popen(
             [
                 *prefix, sys.executable, __file__, function.__code__.co_filename,

@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from faults import Faults, build_library  # noqa: E402 - found beside this file
+from faults import Faults, build_library
 
 
 @pytest.fixture

@@ -41,9 +41,7 @@ def read_trace(path: Path, folder: Path) -> Iterator[Step]:
         at += sizes[0] + sizes[1]
         data = trace[at : at + sizes[3]]
         at += sizes[3]
-        yield Step(
-            kind.decode(), name.decode()[prefix:], other.decode()[prefix:], sizes[2], data
-        )
+        yield Step(kind.decode(), name.decode()[prefix:], other.decode()[prefix:], sizes[2], data)
 
 
 @dataclass(eq=False, slots=True)
@@ -65,7 +63,9 @@ class File:
         share = chance.choice([0.0, 0.1, 0.5, 0.9, 1.0])
 
         def moment() -> int:
-            return count if chance.random() < share else chance.choice([0, chance.randint(0, count)])
+            return (
+                count if chance.random() < share else chance.choice([0, chance.randint(0, count)])
+            )
 
         size = len(self.durable)
         for position, data in self.pending[: moment()]:

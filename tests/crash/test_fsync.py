@@ -59,7 +59,7 @@ def flush_on_a_failing_disk(path: str, error: int, rolls: int, nth: int) -> dict
 def test_a_failed_sync_is_told_and_not_tried_again(
     tmp_path: Path, faults: Faults, error: int, rolls: int, nth: int
 ):
-    """Of the active segment, of sealed ones, of the folder; EIO or an error that sounds harmless."""
+    """Of the active segment, a sealed one, the folder; EIO or an error that sounds harmless."""
     path = tmp_path / "t-0"
     before = run(
         flush_on_a_failing_disk, env=faults.environment(path),

@@ -1,4 +1,4 @@
-"""Power cuts at every moment of a program's life, as a disk that keeps only its promises shows them.
+"""Power cuts at every moment of a program's life, on a disk that does no more than it promised.
 
 A program with acks=all is recorded once; power_cut.py builds thousands of folders that a cut may
 have left; each must open in strict mode, without help, with everything that was acknowledged, as
@@ -20,7 +20,7 @@ from power_cut import Disk, build, read_trace
 from logcore import Log, LogConfig
 
 CONFIG = LogConfig(index_interval_bytes=1000)
-CUTS_PER_STEP = 5
+CUTS_PER_STEP = 4
 
 
 def live(folder: str, seed: int) -> None:
@@ -91,7 +91,9 @@ def check_cut(root: Path, durable: int, deleted: int, chance: random.Random) -> 
         assert values(log)[: len(found) + 1] == [*found, b"next"]
 
 
-def cut(trace: Path, folder: Path, chance: random.Random, cuts_per_step: int) -> tuple[int, list[str]]:
+def cut(
+    trace: Path, folder: Path, chance: random.Random, cuts_per_step: int
+) -> tuple[int, list[str]]:
     disk = Disk()
     durable = deleted = cuts = 0
     root = folder.with_name("cut")
@@ -111,9 +113,11 @@ def cut(trace: Path, folder: Path, chance: random.Random, cuts_per_step: int) ->
             build(root, *disk.after_cut(random.Random(seed)))
             try:
                 check_cut(root, durable, deleted, random.Random(seed))
-            except Exception:  # noqa: BLE001 - each is a finding
-                faults.append(f"step {number} ({step.kind} {step.path}), cut {seed}:\n"
-                              + traceback.format_exc(limit=-5))
+            except Exception:
+                faults.append(
+                    f"step {number} ({step.kind} {step.path}), cut {seed}:\n"
+                    + traceback.format_exc(limit=-5)
+                )
             shutil.rmtree(root, ignore_errors=True)
     return cuts, faults
 

@@ -13,20 +13,18 @@ import random
 import signal
 import sys
 import time
+import traceback
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 from child import run
+from partitions import batch
 
 import pylog
 from logcore import Log
 from pylog import KafkaError, KafkaException
-
-WRITERS = 4
-SEED_BYTES = 8
-
 
 # ---- in the processes that die ----
 
@@ -79,7 +77,6 @@ def _produce(folder: str, note: Any, value: Any, chance: random.Random) -> None:
         "log.dir": folder, "acks": 1, "linger.ms": chance.choice([0, 1, 5]),
         "batch.size": chance.choice([500, 16384]),
     })  # fmt: skip
-    numbers: dict[int, int] = {}
 
     def delivered(error: KafkaError | None, message: pylog.Message) -> None:
         assert error is None
@@ -88,7 +85,6 @@ def _produce(folder: str, note: Any, value: Any, chance: random.Random) -> None:
     number = 0
     while True:
         producer.produce("t", value(number), on_delivery=delivered)
-        numbers[number] = number
         number += 1
         producer.poll(0)
         if chance.random() < 0.01:
@@ -127,9 +123,7 @@ class Nursery:
                     follow(self.folder, f"{self.notes}/{name}.seen")
                 else:
                     write(self.folder, f"{self.notes}/{name}.acks", name, kind, seed)
-            except BaseException:  # noqa: BLE001 - whatever it is, the nursery must hear of it
-                import traceback
-
+            except BaseException:
                 Path(f"{self.notes}/{name}.fault").write_text(traceback.format_exc())
             finally:
                 os._exit(1)
@@ -236,7 +230,7 @@ def survive(tmp_path: Path, seed: int, seconds: float, kills: int) -> None:
     with Log(folder / "t-0") as log:
         opened_s = time.monotonic() - started_s
         assert log.recovered is None, "after kills alone nothing is to be recovered"
-        log.append(_last_batch())
+        log.append(batch(b"the end"))
         found = list(log.reader(log.log_start_offset))
         assert [record.offset for record in found] == list(range(log.log_end_offset))
         records = [record.value for record in found[:-1]]
@@ -250,19 +244,11 @@ def survive(tmp_path: Path, seed: int, seconds: float, kills: int) -> None:
         assert event_log.topic("t").end_offset() == len(records) + 1
 
 
-def _last_batch() -> bytes:
-    from partitions import batch
-
-    return batch(b"the end")
-
-
 def test_processes_killed_at_random_lose_nothing(tmp_path: Path, chance: random.Random):
     kills = int(os.environ.get("PYLOG_KILLS") or 0)
     survive(tmp_path, chance.randrange(1 << 32), 0.0 if kills else 10.0, kills)
 
 
 @pytest.mark.slow
-def test_processes_killed_thousands_of_times_lose_nothing(
-    tmp_path: Path, chance: random.Random
-):
+def test_processes_killed_thousands_of_times_lose_nothing(tmp_path: Path, chance: random.Random):
     survive(tmp_path, chance.randrange(1 << 32), 0.0, int(os.environ.get("PYLOG_KILLS") or 3000))
