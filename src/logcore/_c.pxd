@@ -27,6 +27,7 @@ cdef extern from "c/batch.h" nogil:
     enum:
         PL_BASE_OFFSET_AT
         PL_LEADER_EPOCH_AT
+        PL_MAGIC_AT
         PL_ATTRIBUTES_AT
         PL_BATCH_HEADER_SIZE
         PL_BATCH_PREFIX_SIZE
@@ -35,6 +36,7 @@ cdef extern from "c/batch.h" nogil:
         PL_LOG_APPEND_TIME_BIT
         PL_TRANSACTIONAL_BIT
         PL_CONTROL_BIT
+        PL_RESERVED_BITS
 
     enum pl_batch_status:
         PL_BATCH_OK
@@ -83,6 +85,7 @@ cdef extern from "c/batch.h" nogil:
                            const uint8_t *key, int32_t key_size, const uint8_t *value,
                            int32_t value_size, const uint8_t *headers, size_t headers_size,
                            int32_t header_count)
+    bint pl_check_records(const uint8_t *p, const uint8_t *end, int32_t record_count)
     const uint8_t *pl_get_record(const uint8_t *p, const uint8_t *end, pl_record *record)
     const uint8_t *pl_get_header(const uint8_t *p, const uint8_t *end, const uint8_t **key,
                                  int32_t *key_size, const uint8_t **value, int32_t *value_size)
@@ -105,6 +108,7 @@ cdef extern from "c/file.h" nogil:
     int pl_pwrite_all(int fd, const void *data, size_t size, int64_t position)
     int64_t pl_pread(int fd, void *data, size_t size, int64_t position)
     int pl_truncate(int fd, int64_t size)
+    int pl_unlink_at(int directory_fd, const char *name)
     int pl_fdatasync(int fd)
     int pl_fsync(int fd)
     int64_t pl_file_size(int fd)
@@ -176,6 +180,7 @@ cdef extern from "c/shared.h" nogil:
         uint8_t boot_id[16]
         uint64_t device
         uint64_t inode
+        uint32_t needs_repair
         int64_t durable_segment_base_offset
         int64_t durable_position
         int64_t synced_segment_base_offset

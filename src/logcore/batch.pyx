@@ -217,6 +217,10 @@ cdef class BatchBuilder:
         cdef size_t packed_size
         self.reserve(0)
         if self.codec != 0:
+            if self.size - PL_BATCH_HEADER_SIZE > <size_t>MAX_DECOMPRESSED_BYTES:
+                raise RecordTooLargeError(
+                    f"{self.size - PL_BATCH_HEADER_SIZE} bytes of records in a compressed batch, of "
+                    f"which readers take {MAX_DECOMPRESSED_BYTES}")
             packed = codecs.compress(
                 self.codec,
                 PyMemoryView_FromMemory(<char *>self.buffer + PL_BATCH_HEADER_SIZE,
@@ -438,7 +442,7 @@ cdef list _decode_records(pl_batch *batch, const uint8_t *cursor, Py_ssize_t siz
     cdef list records = []
     for i in range(batch.record_count):
         cursor = pl_get_record(cursor, end, &raw)
-        if cursor == NULL:
+        if cursor == NULL or <uint32_t>raw.offset_delta > <uint32_t>batch.last_offset_delta:
             raise CorruptRecordError(
                 f"record {i} of {batch.record_count} is malformed in the batch at offset "
                 f"{batch.base_offset}", offset=batch.base_offset)

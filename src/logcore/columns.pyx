@@ -9,11 +9,11 @@ import numpy
 cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
 from libc.string cimport memcpy
 
 from logcore._c cimport (
-    PL_BATCH_HEADER_SIZE, PL_BATCH_OK, PL_CODEC_MASK, PL_CONTROL_BIT,
+    PL_BATCH_BAD_COUNT, PL_BATCH_HEADER_SIZE, PL_BATCH_OK, PL_CODEC_MASK, PL_CONTROL_BIT,
     pl_batch, pl_batch_status, pl_check_batch, pl_crc32c_init, pl_get_record, pl_record,
     pl_record_timestamp,
 )
@@ -21,9 +21,12 @@ from logcore.batch cimport corrupt_batch, decompress_records
 from logcore.reader cimport LogReader
 from logcore.segment cimport SegmentMap, run_guarded
 
+from logcore.batch import MAX_DECOMPRESSED_BYTES
 from logcore.errors import CorruptRecordError
 
 pl_crc32c_init()
+
+cdef int64_t MAX_RECORD_COUNT = MAX_DECOMPRESSED_BYTES // 7   # of a compressed batch
 
 
 @cython.final
@@ -177,7 +180,8 @@ cdef void _walk_records(void *argument) noexcept nogil:
     cdef const uint8_t *cursor = walk.cursor
     for i in range(walk.batch.record_count):
         cursor = pl_get_record(cursor, walk.end, &record)
-        if cursor == NULL:
+        if (cursor == NULL
+                or <uint32_t>record.offset_delta > <uint32_t>walk.batch.last_offset_delta):
             walk.is_malformed = True
             return
         offset = walk.batch.base_offset + record.offset_delta
@@ -198,7 +202,8 @@ def read_columns(LogReader reader not None, int64_t max_records, int64_t max_byt
     """Columns of whole batches from the reader's place on, within one segment.
 
     At least one batch; further ones while both limits hold and they lie in the same buffer:
-    uncompressed ones in the mapping, or compressed ones one after another.
+    uncompressed ones in the mapping, or compressed ones one after another. `max_bytes` bounds the
+    unpacked records too, by one batch.
     """
     cdef pl_batch batch
     cdef list placed = []
@@ -213,30 +218,44 @@ def read_columns(LogReader reader not None, int64_t max_records, int64_t max_byt
                              or byte_count + size > max_bytes
                              or is_compressed != bool(batch.attributes & PL_CODEC_MASK)):
             break
-        if (batch.base_offset < reader.expected_offset
-                or (batch.base_offset > reader.expected_offset and not reader.allows_gaps)):
-            raise CorruptRecordError(
-                f"a batch claims offset {batch.base_offset} where {reader.expected_offset} was "
-                "expected", path=segment.path, position=reader.position)
+        reader.check_place(&batch, reader.position)
+        if (batch.record_count == 0
+                or batch.attributes & (PL_CODEC_MASK | PL_CONTROL_BIT)):
+            # These fields decide what is passed over and how much is allocated: not before the CRC.
+            _check_whole(reader, &batch, size)
         if batch.record_count and not batch.attributes & PL_CONTROL_BIT:
             is_compressed = bool(batch.attributes & PL_CODEC_MASK)
-            placed.append((reader.position, size))
+            placed.append((reader.position, size, batch.record_count))
             record_count += batch.record_count
             byte_count += size
         reader.position += size
         reader.expected_offset = batch.base_offset + batch.last_offset_delta + 1
-    return _fill_columns(columns, reader, segment, placed, record_count, is_compressed)
+    return _fill_columns(columns, reader, segment, placed, record_count, max_bytes,
+                         is_compressed)
+
+
+cdef int _check_whole(LogReader reader, const pl_batch *batch, int64_t size) except -1:
+    cdef Check check
+    check.data = reader.segment.start + reader.position
+    check.size = size
+    reader.segment.call(_check_batch, &check)
+    if check.status == PL_BATCH_OK and batch.record_count > MAX_RECORD_COUNT:
+        check.status = PL_BATCH_BAD_COUNT
+    if check.status != PL_BATCH_OK:
+        raise corrupt_batch(<pl_batch_status>check.status, reader.segment.path, reader.position,
+                            reader.expected_offset)
+    return 0
 
 
 cdef Columns _fill_columns(Columns columns, LogReader reader, SegmentMap segment, list placed,
-                           int64_t record_count, bint is_compressed):
+                           int64_t record_count, int64_t max_bytes, bint is_compressed):
     cdef Walk walk
     cdef Check check
     cdef int64_t[::1] offsets, timestamps_ms, key_positions, value_positions
     cdef int32_t[::1] key_sizes, value_sizes
     cdef bytes copied
     cdef bytes records
-    cdef int64_t position, size
+    cdef int64_t position, size, claimed_count, next_offset, next_base = -1
     cdef list parts = []
     arrays = [numpy.empty(record_count, dtype) for dtype in
               ("i8", "i8", "i8", "i4", "i8", "i4")]
@@ -253,7 +272,11 @@ cdef Columns _fill_columns(Columns columns, LogReader reader, SegmentMap segment
         walk.value_positions = &value_positions[0]
         walk.value_sizes = &value_sizes[0]
     base = 0
-    for position, size in placed:
+    next_offset = reader.expected_offset
+    for position, size, claimed_count in placed:
+        if base >= max_bytes:
+            next_offset = next_base   # what is unpacked already is as much as was asked for
+            break
         if is_compressed:
             copied = bytes(size)
             segment.copy(PyBytes_AS_STRING(copied), position, size)
@@ -265,7 +288,7 @@ cdef Columns _fill_columns(Columns columns, LogReader reader, SegmentMap segment
             check.data = segment.start + position
             check.size = size
             segment.call(_check_batch, &check)
-        if check.status != PL_BATCH_OK or check.batch.leader_epoch > reader.commit.leader_epoch:
+        if check.status != PL_BATCH_OK or check.batch.record_count != claimed_count:
             raise corrupt_batch(<pl_batch_status>check.status, segment.path, position,
                                 check.batch.base_offset)
         walk.batch = check.batch
@@ -286,11 +309,12 @@ cdef Columns _fill_columns(Columns columns, LogReader reader, SegmentMap segment
         if walk.is_malformed:
             raise CorruptRecordError("malformed records in a batch", path=segment.path,
                                      position=position, offset=check.batch.base_offset)
+        next_base = check.batch.base_offset + check.batch.last_offset_delta + 1
     if walk.row < record_count:   # records below the wanted offset, in the first batch
         arrays = [array[:walk.row] for array in arrays]
     (columns.offsets, columns.timestamps_ms, columns.key_positions, columns.key_sizes,
      columns.value_positions, columns.value_sizes) = arrays
-    columns.next_offset = max(reader.next_offset, reader.expected_offset)
+    columns.next_offset = max(reader.next_offset, next_offset)
     if is_compressed:
         columns.buffer = b"".join(parts)
     else:

@@ -11,7 +11,7 @@ cdef class Flusher:
 
     cdef void forget(self) noexcept nogil
     cdef void close_file(self) noexcept nogil
-    cdef int flush_to(self, SharedState shared, int64_t offset, str folder) except -1
+    cdef int flush_to(self, SharedState shared, int64_t offset, str folder) except -2
     cdef int _sync_as_leader(self, pl_state *state, str folder) except -1
     cdef int _sync_sealed(self, str folder, int64_t first_base_offset,
                           int64_t active_base_offset) except -1

@@ -9,7 +9,6 @@ import errno
 import os
 
 cimport cython
-from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int64_t
 from posix.fcntl cimport O_RDONLY
 from posix.unistd cimport close
@@ -47,28 +46,27 @@ cdef class Flusher:
             close(self.fd)
         self.forget()
 
-    cdef int flush_to(self, SharedState shared, int64_t offset, str folder) except -1:
-        """Wait until records below `offset` are durable: 0, or 1 when the partition is poisoned."""
+    cdef int flush_to(self, SharedState shared, int64_t offset, str folder) except -2:
+        """Wait until records below `offset` are durable: 0, or 1 when the partition is poisoned, or
+        -1 after a slice of waiting. The caller keeps the handle open."""
         cdef int status, error
-        mapping = shared.mapping   # outlives a close() by another thread
         cdef pl_state *state = shared.state
         while True:
             with nogil:
                 status = pl_join_flush(state, shared.fd, shared.self_word, offset, SLICE_NS)
             if status == 0:
                 return 0
-            if status == 1:
-                error = errno.EINTR
-                try:
-                    error = self._sync_as_leader(state, folder)
-                finally:
-                    if error != 0 and error != errno.EINTR:
-                        pl_poison(state, error, shared.self_word)
-                    pl_leave_flush(state)
-                continue
             if status == -errno.EIO:
                 return 1
-            PyErr_CheckSignals()
+            if status != 1:
+                return -1
+            error = 0
+            try:
+                error = self._sync_as_leader(state, folder)
+            finally:
+                if error != 0:
+                    pl_poison(state, error, shared.self_word)
+                pl_leave_flush(state)
 
     cdef int _sync_as_leader(self, pl_state *state, str folder) except -1:
         """fdatasync up to the published end: 0, or the errno of a sync that failed.
@@ -91,8 +89,9 @@ cdef class Flusher:
             self.fd = pl_open_at(self.directory_fd, name, O_RDONLY, 0)
             self.base_offset = commit.segment_base_offset
             if self.fd < 0:
-                self.base_offset = -1
-                raise error_from_errno(-self.fd, "open", f"{folder}/{name.decode()}")
+                status = self.fd
+                self.forget()
+                raise error_from_errno(-status, "open", f"{folder}/{name.decode()}")
         with nogil:
             status = pl_fdatasync(self.fd)
             if status == 0 and state.synced_segment_base_offset != commit.segment_base_offset:

@@ -13,7 +13,7 @@ from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport int64_t, uint8_t
 
 from logcore._c cimport (
-    PL_OFFSET_ENTRY_SIZE, PL_TIME_ENTRY_SIZE, pl_load_u32, pl_offset_lower_bound,
+    PL_OFFSET_ENTRY_SIZE, PL_TIME_ENTRY_SIZE, pl_load_i64, pl_load_u32, pl_offset_lower_bound,
     pl_time_lower_bound,
 )
 from logcore.segment cimport run_guarded
@@ -40,8 +40,13 @@ cdef void _find_time_offset(void *argument) noexcept nogil:
         lookup.found = pl_load_u32(lookup.entries + slot * PL_TIME_ENTRY_SIZE + 8)
 
 
+cdef void _find_last_time(void *argument) noexcept nogil:
+    cdef Lookup *lookup = <Lookup *>argument
+    lookup.found = pl_load_i64(lookup.entries + (lookup.count - 1) * PL_TIME_ENTRY_SIZE)
+
+
 cdef int64_t _search(object mapping, int64_t count, int64_t target,
-                     void (*body)(void *) noexcept nogil) except -2:
+                     void (*body)(void *) noexcept nogil) except? -2:
     """What `body` finds in the mapped entries, -1 for nothing."""
     cdef Py_buffer view
     cdef Lookup lookup
@@ -141,9 +146,8 @@ cdef class TimeIndex:
 
     def last_timestamp_ms(self):
         """The largest timestamp that the index knows, None without entries."""
-        if self.mapping is None:
-            return None
-        return int.from_bytes(self.mapping[-12:-4], "big", signed=True)
+        cdef int64_t last_ms = _search(self.mapping, self.entry_count, 0, _find_last_time)
+        return None if self.mapping is None or last_ms == -1 else last_ms
 
     def entries(self):
         """All (timestamp_ms, offset) pairs, in order."""

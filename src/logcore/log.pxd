@@ -1,4 +1,4 @@
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from logcore._c cimport pl_commit, pl_state
 from logcore.flusher cimport Flusher
@@ -19,6 +19,7 @@ cdef class Log:
     cdef bint is_live                       # False: read-only look at files that nobody writes
     cdef pl_commit fixed_commit             # the log's end when not live
     cdef uint32_t fork_count
+    cdef int32_t users                      # calls under way that use descriptors or the slot
     cdef int directory_fd
     cdef dict maps                          # base_offset -> SegmentMap, newest use last
     cdef list segment_bases
@@ -33,6 +34,14 @@ cdef class Log:
     cdef int64_t lock_timeout_ms
 
     cdef int check_open(self) except -1
+    cdef int check_writable(self) except -1
+    cdef int check_waiting(self) except -1
+    cdef int enter(self) except -1
+    cdef void leave(self) noexcept
+    cdef void _release(self) noexcept
+    cdef int _lock_writer(self) except -1
+    cdef void _unlock_writer(self) noexcept
+    cdef int _write_mark(self) except -1
     cdef int64_t append_raw(self, uint8_t *batch, size_t size, int64_t expected_offset) except -1
     cdef int64_t flush_to(self, int64_t offset) except -1
     cdef uint64_t load_commit(self, pl_commit *commit) except? 0

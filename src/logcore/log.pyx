@@ -19,12 +19,13 @@ from libc.string cimport memset
 from posix.unistd cimport close, usleep
 
 from logcore._c cimport (
-    PL_BATCH_OK, PL_BATCH_PREFIX_SIZE, PL_LOCK_STOLEN, pl_batch, pl_bell_ring, pl_check_batch,
-    pl_clock_ns, pl_commit, pl_crc32c_init, pl_load_durable_offset, pl_load_io_error,
-    pl_load_seq, pl_lock_writer,
+    PL_BATCH_HEADER_SIZE, PL_BATCH_OK, PL_BATCH_PREFIX_SIZE, PL_CODEC_MASK, PL_RESERVED_BITS,
+    pl_batch, pl_bell_ring, pl_check_batch, pl_check_records, pl_clock_ns, pl_commit,
+    pl_crc32c_init, pl_load_durable_offset, pl_load_io_error, pl_load_seq, pl_lock_writer,
     pl_poison, pl_publish_commit, pl_read_commit, pl_state, pl_unlock_writer, pl_wait_for_publish,
     pl_wake_followers, pl_wall_clock_ms,
 )
+from logcore.batch cimport decompress_records
 from logcore.flusher cimport Flusher
 from logcore.reader cimport LogReader
 from logcore.segment cimport SegmentMap
@@ -34,7 +35,7 @@ from logcore.writer cimport POISONED, WRONG_OFFSET, SegmentWriter
 from logcore import layout, opening, recovery_mark, segments, timestamps
 from logcore.config import LogConfig
 from logcore.errors import (
-    FsyncError, InvalidRecordError, LogClosedError, OffsetMismatchError, OffsetOutOfRangeError,
+    CorruptRecordError, FsyncError, InvalidRecordError, LogClosedError, OffsetMismatchError, OffsetOutOfRangeError,
     ReadOnlyError, RecordTooLargeError, error_from_errno,
 )
 
@@ -44,6 +45,35 @@ DEFAULT_LOCK_TIMEOUT_MS = 60_000
 MAPPED_SEGMENTS = 16   # kept mapped by one handle; readers keep theirs beyond that
 
 cdef int64_t SLICE_NS = 50_000_000      # between two looks at pending signals
+
+
+cdef int _check_client_batch(const uint8_t *data, size_t size, pl_batch *header) except -1:
+    """What a client may append: a batch that every reader can read. Source: Kafka LogValidator."""
+    cdef const uint8_t *records = data + PL_BATCH_HEADER_SIZE
+    cdef const uint8_t *end = data + size
+    cdef bytes unpacked
+    cdef bint is_sound
+    if header.record_count != header.last_offset_delta + 1 or header.record_count < 1:
+        raise InvalidRecordError("record_count is not last_offset_delta + 1")
+    if header.attributes & PL_RESERVED_BITS:
+        raise InvalidRecordError(
+            f"attributes {header.attributes:#x}: clients write neither control batches nor bits "
+            "that are not in use")
+    if header.producer_id >= 0 and (header.producer_epoch < 0 or header.base_sequence < 0):
+        raise InvalidRecordError("a batch with a producer id has an epoch and a sequence")
+    if header.attributes & PL_CODEC_MASK:
+        try:
+            unpacked = decompress_records(data, header)
+        except CorruptRecordError as error:
+            raise InvalidRecordError(str(error)) from None
+        records = <const uint8_t *>PyBytes_AS_STRING(unpacked)
+        end = records + len(unpacked)
+    with nogil:
+        is_sound = pl_check_records(records, end, header.record_count)
+    if not is_sound:
+        raise InvalidRecordError(
+            "the records of the batch are malformed, not consecutive, or not record_count many")
+    return 0
 
 
 @cython.final
@@ -90,16 +120,17 @@ cdef class Log:
 
     def _attach(self):
         """Open the folder and the shared page: at first, and again in a forked child."""
-        self.fork_count = fork_count()
         self.writer.forget()
         self.flusher.forget()
+        self.directory_fd = -1
+        self.users = 0
         self.maps.clear()
         self.segments_generation = -1
-        self.directory_fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        self.writer.directory_fd = self.flusher.directory_fd = self.directory_fd
         self.shared = SharedState(os.path.join(self.path, layout.STATE_FILE))
         memset(&self.fixed_commit, 0, sizeof(self.fixed_commit))
         try:
+            self.directory_fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self.writer.directory_fd = self.flusher.directory_fd = self.directory_fd
             if self.is_read_only:
                 self.is_live = self.shared.open_read_only()
                 if not self.is_live:
@@ -108,11 +139,15 @@ cdef class Log:
                 self.is_live = True
                 self.recovered = opening.attach(self.shared, self.path, self.config,
                                                 self.recovery_mode)
-        except BaseException:
+        except BaseException as error:
             self.shared.close()
-            os.close(self.directory_fd)
+            if self.directory_fd >= 0:
+                close(self.directory_fd)
             self.directory_fd = -1
+            if isinstance(error, OSError):
+                raise error_from_errno(error.errno or 0, "open", self.path) from error
             raise
+        self.fork_count = fork_count()   # only now: where it failed, the next call tries again
         self.is_closed = False
 
     def _fix_commit(self, commit):
@@ -134,6 +169,46 @@ cdef class Log:
             self._attach()   # a forked child: its parent's locks are not ours
         return 0
 
+    cdef int check_writable(self) except -1:
+        self.check_open()
+        if self.is_read_only:
+            raise ReadOnlyError(f"{self.path}: opened for reading only")
+        return 0
+
+    cdef int enter(self) except -1:
+        """Keep the descriptors and the slot until `leave`, even if another thread closes."""
+        self.check_open()
+        self.users += 1
+        return 0
+
+    cdef void leave(self) noexcept:
+        if self.users > 0:
+            self.users -= 1
+        if self.is_closed and self.users == 0:
+            self._release()
+
+    cdef int check_waiting(self) except -1:
+        """Between two slices of waiting: signals, and a close by another thread."""
+        PyErr_CheckSignals()
+        if self.is_closed or self.fork_count != fork_count():
+            raise LogClosedError(f"{self.path}: the log was closed meanwhile")
+        return 0
+
+    cdef int _lock_writer(self) except -1:
+        """Take the writer lock for something other than an append."""
+        self.check_writable()
+        self.enter()
+        try:
+            self.shared.lock(self.lock_timeout_ms)
+        except BaseException:
+            self.leave()
+            raise
+        return 0
+
+    cdef void _unlock_writer(self) noexcept:
+        self.shared.unlock()
+        self.leave()
+
     def reconfigure(self, config):
         """Use other topic configs from now on."""
         self.config = config
@@ -142,14 +217,22 @@ cdef class Log:
         self.writer.configure(config, segments.roll_jitter_ms(config))
 
     def close(self):
-        """Give up this handle. Idempotent. The files end at the last batch: nothing to trim."""
+        """Give up this handle. Idempotent. The files end at the last batch: nothing to trim.
+
+        What other threads are doing with it is done first: the last of them gives it up.
+        """
         if self.is_closed:
             return
         self.is_closed = True
+        if self.users == 0 or self.fork_count != fork_count():
+            self._release()
+
+    cdef void _release(self) noexcept:
         if self.fork_count == fork_count():
             self.writer.close_files()
             self.flusher.close_file()
-            os.close(self.directory_fd)
+            if self.directory_fd >= 0:
+                close(self.directory_fd)
         self.writer.forget()
         self.flusher.forget()
         self.directory_fd = -1
@@ -265,8 +348,7 @@ cdef class Log:
             status = pl_check_batch(data, size, &header)
         if status != PL_BATCH_OK or header.batch_length + PL_BATCH_PREFIX_SIZE != size:
             raise InvalidRecordError("append takes exactly one whole record batch v2 with its CRC")
-        if header.record_count != header.last_offset_delta + 1 or header.record_count < 1:
-            raise InvalidRecordError("record_count is not last_offset_delta + 1")
+        _check_client_batch(data, size, &header)
         return self.append_raw(data, size, expected_offset)
 
     cdef int64_t append_raw(self, uint8_t *batch, size_t size, int64_t expected_offset) except -1:
@@ -277,35 +359,37 @@ cdef class Log:
         cdef int status
         cdef int64_t deadline_ns = 0
         cdef pl_state *state
-        self.check_open()
-        if self.is_read_only:
-            raise ReadOnlyError(f"{self.path}: opened for reading only")
+        cdef SharedState shared
+        self.check_writable()
         if <int64_t>size > self.max_message_bytes or <int64_t>size > self.segment_bytes:
             raise RecordTooLargeError(
                 f"a batch of {size} bytes is over max.message.bytes={self.max_message_bytes} "
                 f"or segment.bytes={self.segment_bytes}")
-        cdef SharedState shared = self.shared
-        mapping = shared.mapping   # outlives a close() by another thread
-        state = shared.state
-        while True:
-            with nogil:
-                status = pl_lock_writer(state, shared.fd, shared.self_word, SLICE_NS, &owner)
+        self.enter()
+        try:
+            shared = self.shared
+            state = shared.state
+            while True:
+                with nogil:
+                    status = pl_lock_writer(state, shared.fd, shared.self_word, SLICE_NS, &owner)
+                    if status >= 0:
+                        now_ms = pl_wall_clock_ms()
+                        result = self.writer.append(state, batch, size, expected_offset, now_ms,
+                                                    &log_end_offset)
+                        pl_unlock_writer(state)
+                        if result >= 0:
+                            pl_wake_followers(state)
+                            if self.notify is not None:
+                                pl_bell_ring(self.notify.bell)
                 if status >= 0:
-                    now_ms = pl_wall_clock_ms()
-                    result = self.writer.append(state, status, batch, size, expected_offset,
-                                                now_ms, &log_end_offset)
-                    pl_unlock_writer(state)
-                    if result >= 0:
-                        pl_wake_followers(state)
-                        if self.notify is not None:
-                            pl_bell_ring(self.notify.bell)
-            if status >= 0:
-                break
-            PyErr_CheckSignals()
-            if deadline_ns == 0:
-                deadline_ns = pl_clock_ns() + self.lock_timeout_ms * 1_000_000
-            elif pl_clock_ns() > deadline_ns:
-                raise shared.lock_timeout(owner, self.lock_timeout_ms)
+                    break
+                self.check_waiting()
+                if deadline_ns == 0:
+                    deadline_ns = pl_clock_ns() + self.lock_timeout_ms * 1_000_000 - SLICE_NS
+                if pl_clock_ns() > deadline_ns:
+                    raise shared.lock_timeout(owner, self.lock_timeout_ms)
+        finally:
+            self.leave()
         if result >= 0:
             return result
         if result == WRONG_OFFSET:
@@ -321,15 +405,18 @@ cdef class Log:
         """Seal the active segment if it holds anything. Returns the active base offset."""
         cdef pl_commit commit
         cdef int64_t status = 0
-        self.check_open()
-        cdef int lock_status = self.shared.lock(self.lock_timeout_ms)
+        cdef pl_state *state
+        self._lock_writer()
         try:
-            pl_read_commit(self.shared.state, &commit)
-            status = self.writer.use_active(&commit, lock_status == PL_LOCK_STOLEN)
+            state = self.shared.state
+            if pl_load_io_error(state):
+                raise self._poisoned()
+            pl_read_commit(state, &commit)
+            status = self.writer.use_active(state, &commit)
             if status == 0 and commit.end_position > 0:
-                status = self.writer.roll(self.shared.state, &commit, pl_wall_clock_ms())
+                status = self.writer.roll(state, &commit, pl_wall_clock_ms())
         finally:
-            self.shared.unlock()
+            self._unlock_writer()
         if status < 0:
             raise error_from_errno(-status, "roll", self.path)
         return commit.segment_base_offset
@@ -341,8 +428,8 @@ cdef class Log:
         return FsyncError(
             f"{self.path}: a flush failed ({os.strerror(code)}); what was not durable may be gone. "
             "The partition takes no more records until every program on it has closed it and it "
-            "is opened anew, which checks what the disk really holds"
-        )
+            "is opened anew, which checks what the disk really holds",
+            errno=code, path=self.path)
 
     cdef bint is_deleted(self) noexcept:
         """True when the partition's folder was deleted, or is about to be."""
@@ -350,7 +437,7 @@ cdef class Log:
 
     def mark_deleted(self):
         """Make every handle on the partition refuse appends: its folder is about to go."""
-        self.check_open()
+        self.check_writable()
         pl_poison(self.shared.state, errno.ENOENT, self.shared.self_word)
         pl_wake_followers(self.shared.state)
 
@@ -374,16 +461,33 @@ cdef class Log:
 
     cdef int64_t flush_to(self, int64_t offset) except -1:
         """Wait until records below `offset` are durable, as the leader of a flush or a follower."""
-        self.check_open()
-        if self.flusher.flush_to(self.shared, offset, self.path):
-            raise self._poisoned()
-        return pl_load_durable_offset(self.shared.state)
+        cdef int status
+        self.check_writable()
+        self.enter()
+        try:
+            while True:
+                status = self.flusher.flush_to(self.shared, offset, self.path)
+                if status == 0:
+                    return pl_load_durable_offset(self.shared.state)
+                if status > 0:
+                    raise self._poisoned()
+                self.check_waiting()
+        finally:
+            self.leave()
 
     def write_recovery_mark(self):
         """Note on disk up to where the log is durable, so that recovery begins there."""
         self.check_open()
         if self.is_live and not self.is_read_only:
+            self._write_mark()
+
+    cdef int _write_mark(self) except -1:
+        self.enter()
+        try:
             recovery_mark.write_for(self, self.shared)
+        finally:
+            self.leave()
+        return 0
 
     # ---- read ----
 
@@ -402,7 +506,12 @@ cdef class Log:
         if segment is None:
             path = os.path.join(self.path,
                                 layout.segment_file_name(base_offset, layout.LOG_SUFFIX))
-            segment = SegmentMap(path, base_offset, self.segment_bytes)
+            try:
+                segment = SegmentMap(path, base_offset, self.segment_bytes)
+            except FileNotFoundError:
+                raise   # deleted: the caller knows what that means
+            except OSError as error:
+                raise error_from_errno(error.errno or 0, "open", path) from error
             if len(self.maps) >= MAPPED_SEGMENTS:
                 del self.maps[next(iter(self.maps))]
         self.maps[base_offset] = segment
@@ -449,23 +558,23 @@ cdef class Log:
     def raise_log_start(self, int64_t offset):
         """Raise log_start_offset to `offset` if it is below: True when it changed."""
         cdef pl_commit commit
-        self.check_open()
+        cdef pl_state *state
+        self.check_writable()
         if not 0 <= offset <= self.log_end_offset:
             raise OffsetOutOfRangeError(
                 f"{self.path}: cannot begin the log at offset {offset}, it ends at "
                 f"{self.log_end_offset}")
-        cdef int lock_status = self.shared.lock(self.lock_timeout_ms)
+        self._lock_writer()
         try:
-            pl_read_commit(self.shared.state, &commit)
-            if self.writer.use_active(&commit, lock_status == PL_LOCK_STOLEN) < 0:
-                pass   # the next append tries again and reports
+            state = self.shared.state
+            pl_read_commit(state, &commit)
             changed = offset > commit.log_start_offset
             if changed:
                 commit.log_start_offset = offset
                 commit.segment_list_generation += 1
-                pl_publish_commit(self.shared.state, &commit)
+                pl_publish_commit(state, &commit)
         finally:
-            self.shared.unlock()
+            self._unlock_writer()
         return changed
 
     def delete_records(self, int64_t before_offset):
@@ -475,18 +584,19 @@ cdef class Log:
             The new log_start_offset, durable.
         """
         self.raise_log_start(self.log_end_offset if before_offset == -1 else before_offset)
-        self.flush()
-        recovery_mark.write_for(self, self.shared)
+        self._write_mark()
         segments.delete_below(self, self.log_start_offset)
         return self.log_start_offset
 
     def apply_retention(self, now_ms=None):
         """Delete what retention.ms and retention.bytes let go. Returns the deleted SegmentInfos."""
+        self.check_writable()
         return segments.apply_retention(self, pl_wall_clock_ms() if now_ms is None else now_ms)
 
     def seal_checksums(self):
         """Write the .sum file of each sealed segment without one. Returns how many."""
         from logcore import seal
+        self.check_writable()
         return seal.write_missing(self.path, self._bases()[:-1])
 
     def try_maintenance(self):
@@ -505,8 +615,9 @@ cdef class Log:
         """Sleep until something was published after `seen_seq`: 1, or 0 after the timeout."""
         cdef int64_t deadline_ns = pl_clock_ns() + timeout_ns
         cdef int64_t left_ns = timeout_ns
+        self.check_open()
         cdef SharedState shared = self.shared
-        mapping = shared.mapping
+        mapping = shared.mapping   # outlives a close() by another thread
         cdef pl_state *state = shared.state
         cdef int published = 0
         while True:
@@ -518,7 +629,7 @@ cdef class Log:
                     published = self._poll_for_publish(state, seen_seq, min(left_ns, SLICE_NS))
             if published:
                 return 1
-            PyErr_CheckSignals()
+            self.check_waiting()
             left_ns = deadline_ns - pl_clock_ns()
             if left_ns <= 0:
                 return 0

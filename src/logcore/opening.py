@@ -4,6 +4,7 @@ Who comes first and finds the shared page of this boot true continues at once (O
 killed); any other page is disposed of and the log recovered from its files.
 """
 
+import fcntl
 import os
 import stat
 import uuid
@@ -12,7 +13,6 @@ from typing import TYPE_CHECKING
 from logcore import layout, partition_metadata, recovery, segments
 from logcore.config import LogConfig
 from logcore.errors import (
-    LogIOError,
     UnsupportedFileSystemError,
     UnsupportedFormatError,
     error_from_errno,
@@ -54,8 +54,20 @@ def prepare_folder(
     else:
         if not stat.S_ISDIR(status.st_mode):
             raise UnsupportedFormatError(f"{path}: not a folder")
-    if create:
-        _create(path, topic_id)
+    _check_file_system(path, allow_network_file_system)
+    try:
+        if create:
+            os.makedirs(path, mode=0o700, exist_ok=True)
+        _check_folder(path, create=create, topic_id=topic_id)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise error_from_errno(error.errno or 0, "create" if create else "open", path) from error
+
+
+def _check_file_system(path: str, allow_network_file_system: bool) -> None:
+    while not os.path.exists(path):
+        path = os.path.dirname(path)
     kind = network_file_system(path)
     if kind and not allow_network_file_system:
         raise UnsupportedFileSystemError(
@@ -65,11 +77,14 @@ def prepare_folder(
         )
 
 
-def _create(path: str, topic_id: uuid.UUID | None) -> None:
-    metadata = os.path.join(path, layout.PARTITION_METADATA_FILE)
+def _check_folder(path: str, *, create: bool, topic_id: uuid.UUID | None) -> None:
+    """Refuse a folder that is not a partition; make an empty one a partition."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.makedirs(path, mode=0o700, exist_ok=True)
+        if create:
+            fcntl.flock(fd, fcntl.LOCK_EX)  # two programs may make it at once
         names = os.listdir(path)
+        metadata = os.path.join(path, layout.PARTITION_METADATA_FILE)
         if layout.PARTITION_METADATA_FILE in names:
             partition_metadata.read(metadata)
             return
@@ -78,12 +93,17 @@ def _create(path: str, topic_id: uuid.UUID | None) -> None:
             raise UnsupportedFormatError(
                 f"{path}: not a partition: it holds {sorted(strangers)[0]!r}, which is not ours"
             )
+        if not create:
+            if not segments.list_bases(path):
+                raise FileNotFoundError(f"{path}: no partition there")
+            return
         # Before the first data, so that a partition with records always says whose they are.
         partition_metadata.write(metadata, topic_id if topic_id is not None else uuid.uuid4())
-        _sync_folder(path)
+        os.fsync(fd)
         _sync_folder(os.path.dirname(path))
-    except OSError as error:
-        raise error_from_errno(error.errno or 0, "create", path) from error
+    finally:
+        fcntl.flock(fd, fcntl.LOCK_UN)
+        os.close(fd)
 
 
 def _sync_folder(path: str) -> None:
@@ -127,11 +147,13 @@ def _make_true(
 
 
 def _cut_unpublished(folder: str, commit: dict[str, int]) -> bool:
-    """Cut what killed processes wrote and did not publish: False when bytes are missing instead.
+    """Cut what killed processes wrote and did not publish.
 
-    O(1) in the size of the log: nothing is read.
+    O(1) in the size of the log. False when the files are not those that the page speaks of: bytes
+    are missing, or there is more than one writer can leave behind it. Then nothing was cut.
     """
     base_offset = commit["segment_base_offset"]
+    sizes = {}
     for suffix, field in (
         (layout.LOG_SUFFIX, "end_position"),
         (layout.INDEX_SUFFIX, "offset_index_size"),
@@ -139,17 +161,37 @@ def _cut_unpublished(folder: str, commit: dict[str, int]) -> bool:
     ):
         path = os.path.join(folder, layout.segment_file_name(base_offset, suffix))
         size = os.stat(path).st_size if os.path.exists(path) else -1
-        if size < commit[field] and not (size < 0 and commit[field] == 0 and field != "end_position"):
+        if size < commit[field] and (size >= 0 or commit[field] > 0 or suffix == layout.LOG_SUFFIX):
             return False
         if size > commit[field]:
-            os.truncate(path, commit[field])
-    for base in segments.list_bases(folder):
-        if base > base_offset:  # a roll that died before its publish
-            for suffix in layout.SEGMENT_SUFFIXES:
-                path = os.path.join(folder, layout.segment_file_name(base, suffix))
-                if os.path.exists(path):
-                    os.unlink(path)
+            sizes[path] = commit[field]
+    log_path = os.path.join(folder, layout.segment_file_name(base_offset, layout.LOG_SUFFIX))
+    if log_path in sizes and not _is_one_batch(log_path, commit["end_position"]):
+        return False
+    later = [base for base in segments.list_bases(folder) if base > base_offset]
+    leftover = os.path.join(
+        folder, layout.segment_file_name(commit["log_end_offset"], layout.LOG_SUFFIX)
+    )
+    # A roll that died before its publish left an empty segment at the log end.
+    if later and (later != [commit["log_end_offset"]] or os.stat(leftover).st_size > 0):
+        return False
+    for path, size in sizes.items():
+        os.truncate(path, size)
+    for base in later:
+        for suffix in layout.SEGMENT_SUFFIXES:
+            path = os.path.join(folder, layout.segment_file_name(base, suffix))
+            if os.path.exists(path):
+                os.unlink(path)
     return True
+
+
+def _is_one_batch(path: str, position: int) -> bool:
+    """Whether the file from `position` on is a batch or the beginning of one."""
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size - position
+        file.seek(position)
+        head = file.read(12)
+    return len(head) < 12 or size <= 12 + int.from_bytes(head[8:12], "big")
 
 
 def look(folder: str, config: LogConfig) -> dict[str, int]:
@@ -157,6 +199,4 @@ def look(folder: str, config: LogConfig) -> dict[str, int]:
     try:
         return recovery.look(folder, config)
     except OSError as error:
-        if isinstance(error, LogIOError):
-            raise
         raise error_from_errno(error.errno or 0, "read", folder) from error

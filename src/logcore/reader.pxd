@@ -30,6 +30,7 @@ cdef class LogReader:
 
     cdef bint refresh(self) except -1
     cdef int64_t peek_batch(self, pl_batch *batch) except -1
+    cdef int check_place(self, const pl_batch *batch, int64_t position) except -1
     cdef bint fill(self) except -1
     cdef bint open_batch(self) except -1
     cdef int next_record(self, pl_record *record, int64_t *offset) except -1

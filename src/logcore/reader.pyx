@@ -11,6 +11,7 @@ import os
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_RawFree, PyMem_RawRealloc
+from libc.stdint cimport int64_t, uint32_t
 
 from logcore._c cimport (
     PL_BATCH_HEADER_SIZE, PL_BATCH_INCOMPLETE, PL_BATCH_OK, PL_BATCH_PREFIX_SIZE, PL_CODEC_MASK,
@@ -194,6 +195,21 @@ cdef class LogReader:
             raise corrupt_batch(status, self.segment.path, self.position, self.expected_offset)
         return size
 
+    cdef int check_place(self, const pl_batch *batch, int64_t position) except -1:
+        """Whether a sound batch is the one that belongs here: these fields have no CRC."""
+        if (batch.base_offset < self.expected_offset
+                or (batch.base_offset > self.expected_offset and not self.allows_gaps)):
+            raise CorruptRecordError(
+                f"a batch claims offset {batch.base_offset} where {self.expected_offset} was "
+                "expected",
+                path=self.segment.path, position=position, offset=self.expected_offset)
+        if batch.leader_epoch > self.commit.leader_epoch or batch.leader_epoch < -1:
+            raise CorruptRecordError(
+                f"a batch claims leader epoch {batch.leader_epoch}, the log is at "
+                f"{self.commit.leader_epoch}",
+                path=self.segment.path, position=position, offset=self.expected_offset)
+        return 0
+
     cdef bint fill(self) except -1:
         """Copy the next run of whole batches into the buffer: False at the log end."""
         cdef pl_batch batch
@@ -234,16 +250,10 @@ cdef class LogReader:
             if status != PL_BATCH_OK:
                 raise corrupt_batch(status, self.segment.path, self.position,
                                     self.expected_offset)
-            if (self.batch.base_offset < self.expected_offset
-                    or (self.batch.base_offset > self.expected_offset and not self.allows_gaps)):
-                raise CorruptRecordError(
-                    f"a batch claims offset {self.batch.base_offset} where {self.expected_offset} was "
-                    "expected",
-                    path=self.segment.path, position=self.position, offset=self.expected_offset)
-            if self.batch.leader_epoch > self.commit.leader_epoch or self.batch.leader_epoch < -1:
-                raise CorruptRecordError(
-                    f"a batch claims leader epoch {self.batch.leader_epoch}, the log is at {self.commit.leader_epoch}",
-                    path=self.segment.path, position=self.position, offset=self.expected_offset)
+            if (self.batch.base_offset != self.expected_offset
+                    or <int64_t>self.batch.leader_epoch > self.commit.leader_epoch
+                    or self.batch.leader_epoch < -1):
+                self.check_place(&self.batch, self.position)
             size = <int64_t>self.batch.batch_length + PL_BATCH_PREFIX_SIZE
             if self.batch.attributes & PL_CODEC_MASK:
                 self.unpacked = decompress_records(start, &self.batch)
@@ -278,6 +288,8 @@ cdef class LogReader:
             self.records_left -= 1
             if self.records_left == 0 and after != self.records_end:
                 raise self._malformed()
+            if <uint32_t>record.offset_delta > <uint32_t>self.batch.last_offset_delta:
+                raise self._malformed()   # it would hide the records of later batches
             offset[0] = self.batch.base_offset + record.offset_delta
             if offset[0] >= self.next_offset:
                 self.next_offset = offset[0] + 1
@@ -326,6 +338,7 @@ cdef class LogReader:
             if status != PL_BATCH_OK:
                 raise corrupt_batch(status, self.segment.path, self.position,
                                     self.expected_offset)
+            self.check_place(&batch, self.position)
             size += batch.batch_length + PL_BATCH_PREFIX_SIZE
             self.position += batch.batch_length + PL_BATCH_PREFIX_SIZE
             self.expected_offset = batch.base_offset + batch.last_offset_delta + 1

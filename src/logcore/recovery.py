@@ -4,30 +4,35 @@ The scan begins at the durable mark (recovery_mark.py) and stops at the first ba
 pass. What follows decides what the stop means:
 
 - nothing valid follows: a torn tail, the normal trace of a crash. Cut there.
-- valid batches follow and zeros lie between: a power cut wrote later pages and not these. Nothing
-  from here on was acknowledged as durable. Cut there.
-- valid batches follow directly, or the bad place is in a segment that was sealed and durable:
-  damage. "strict" refuses to open; "point_in_time" cuts there.
+- valid batches follow and a sector between holds zeros where it held none: a power cut wrote later
+  sectors and not this one. Nothing from here on was acknowledged as durable. Cut there.
+- valid batches follow directly, or the bad place lies before the mark: damage. "strict" refuses to
+  open; "point_in_time" cuts there.
 
 Bytes that are cut are kept under quarantine/. Kafka deletes them, and every later segment: right
 with replicas, wrong with one copy. Source: Kafka LogLoader, LogSegment.recover; etcd isTornEntry
 (idea).
 """
 
+import contextlib
 import dataclasses
 import errno
 import logging
 import os
+import struct
 import time
 
 from logcore import layout, leader_epochs, recovery_mark, segments
 from logcore.config import LogConfig
 from logcore.errors import CorruptRecordError, error_from_errno
-from logcore.scan import scan_segment, search_batch
+from logcore.scan import INCOMPLETE_TEXT, scan_segment, search_batch
 
 MODES = ("strict", "point_in_time")
 # The tail in memory while the disk has no room for a second copy of it.
 MAX_TAIL_IN_MEMORY_BYTES = 256 << 20
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_TIME_ENTRY = struct.Struct(">qI")  # c/index.h
 
 _log = logging.getLogger("pylog.recovery")
 
@@ -86,11 +91,9 @@ class _Scanner:
         commit = self._start(bases, mark)
         while True:
             base_offset = commit["segment_base_offset"]
-            commit = self._scan(base_offset, commit)
-            if self.reason is not None:
-                return commit
             following = [base for base in bases if base > base_offset]
-            if not following:
+            commit = self._scan(base_offset, commit, is_sealed=bool(following))
+            if self.reason is not None or not following:
                 return commit
             if following[0] != commit["log_end_offset"] and not self._allows_gaps:
                 self.reason = f"the next segment begins at {following[0]}"
@@ -105,28 +108,18 @@ class _Scanner:
         return os.path.join(self.folder, layout.segment_file_name(base_offset, suffix))
 
     def _start(self, bases: list[int], mark: dict[str, int] | None) -> dict[str, int]:
-        if mark is None:
-            commit = empty_commit(bases[0])
-            commit["last_epoch"] = -1
-            return commit
-        commit = dict(mark)
+        """Where to begin: at the mark, or where its segment does not help, at that segment."""
+        commit = dict(mark) if mark is not None else empty_commit(bases[0])
         base_offset = commit["segment_base_offset"]
-        path = self._path(base_offset, layout.LOG_SUFFIX)
-        size = os.stat(path).st_size if base_offset in bases else -1
-        if size < commit["end_position"]:
-            raise CorruptRecordError(
-                f"{max(size, 0)} bytes are left of the {commit['end_position']} that were "
-                f"durable (offsets below {commit['log_end_offset']}). Restore the file from a "
-                "copy, or open with recovery='point_in_time' to keep what stands before",
-                path=path,
-                position=max(size, 0),
-            )
-        commit["last_epoch"] = -1
-        if not self._indexes_hold(base_offset, commit):
+        if base_offset not in bases:  # it was empty, and never reached the disk
+            base_offset = max((base for base in bases if base < base_offset), default=bases[0])
+        if base_offset != commit["segment_base_offset"] or not self._indexes_hold(
+            base_offset, commit
+        ):
             fresh = empty_commit(base_offset)
             fresh["log_start_offset"] = commit["log_start_offset"]
-            fresh["last_epoch"] = -1
-            return fresh
+            commit = fresh
+        commit["last_epoch"] = -1
         return commit
 
     def _indexes_hold(self, base_offset: int, commit: dict[str, int]) -> bool:
@@ -147,7 +140,9 @@ class _Scanner:
             following[name] = commit[name]
         return following
 
-    def _scan(self, base_offset: int, commit: dict[str, int]) -> dict[str, int]:
+    def _scan(
+        self, base_offset: int, commit: dict[str, int], *, is_sealed: bool
+    ) -> dict[str, int]:
         commit["index_interval_bytes"] = self.config.index_interval_bytes
         begin = commit["end_position"]
         result: dict = scan_segment(
@@ -156,6 +151,12 @@ class _Scanner:
         self.scanned_bytes += result["end_position"] - begin
         self.reason = result.pop("reason")
         entries = (result.pop("offset_entries"), result.pop("time_entries"))
+        last_ms = result["max_timestamp_ms"]
+        if is_sealed and self.reason is None and last_ms > result["time_index_last_ms"]:
+            # As a roll does: the last entry is the largest timestamp of the segment.
+            last_offset = result["max_timestamp_offset"] - base_offset
+            entries = (entries[0], entries[1] + _TIME_ENTRY.pack(last_ms, last_offset))
+            result["time_index_last_ms"] = last_ms
         if self.is_writable:
             self._write_indexes(base_offset, result, entries)
         return result
@@ -168,16 +169,20 @@ class _Scanner:
             (layout.INDEX_SUFFIX, "offset_index_size", entries[0]),
             (layout.TIME_INDEX_SUFFIX, "time_index_size", entries[1]),
         ):
-            fd = os.open(
-                self._path(base_offset, suffix),
-                os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW,
-                0o600,
-            )
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+            try:
+                fd = os.open(self._path(base_offset, suffix), flags, 0o600)
+            except OSError as error:
+                if error.errno not in _NO_SPACE:
+                    raise
+                continue  # there was none, so nothing counts on it
             try:
                 os.ftruncate(fd, commit[field])
                 try:
                     written = os.pwrite(fd, data, commit[field]) if data else 0
-                except OSError:
+                except OSError as error:
+                    if error.errno not in _NO_SPACE:
+                        raise
                     written = 0
                 if written == len(data):
                     commit[field] += written
@@ -196,41 +201,72 @@ def recover(folder: str, config: LogConfig, mode: str) -> Recovered:
         CorruptRecordError: records that were durable are damaged, and `mode` is "strict".
     """
     bases = segments.list_bases(folder)
-    epoch = max((epoch for epoch, _ in leader_epochs.read(_epochs_path(folder))), default=-1)
-    if not bases:
-        return Recovered(_create_first_segment(folder, epoch + 1), 0, 0, (), None)
+    epoch = _last_epoch(folder, mode)
     mark = _usable_mark(folder, bases, mode)
-    _drop_cache(folder, bases)
+    if not bases:
+        return Recovered(_create_first_segment(folder, mark, epoch + 1), 0, 0, (), None)
+    _drop_cache(folder, bases, mark)
     scanner = _Scanner(folder, config, is_writable=True)
     commit = scanner.run(bases, mark)
     quarantined: list[str] = []
     cut_bytes = 0
     if scanner.reason is not None:
-        path = os.path.join(
-            folder, layout.segment_file_name(commit["segment_base_offset"], layout.LOG_SUFFIX)
-        )
-        if mode == "strict":
-            _refuse_damage(path, commit, scanner.reason, bases, mark)
-        cut_bytes, quarantined = _cut(folder, commit, bases)
+        is_crash = _is_crash_trace(folder, commit, scanner.reason, bases, mark)
+        if mode == "strict" and not is_crash:
+            raise _damage(folder, commit, scanner.reason)
+        cut_bytes, quarantined = _cut(folder, commit, bases, may_drop=is_crash)
         _log.warning(
             "%s: the log ends at offset %d (%s); %d bytes after it are kept in %s",
             folder, commit["log_end_offset"], scanner.reason, cut_bytes,
-            ", ".join(quarantined) or "no file: they were zeros",
+            ", ".join(quarantined) or "no file",
         )  # fmt: skip
-    _sync_tail(folder, commit["segment_base_offset"])
+    active = commit["segment_base_offset"]
+    with contextlib.suppress(FileNotFoundError):  # it is sealed no more
+        os.unlink(os.path.join(folder, layout.segment_file_name(active, layout.CHECKSUM_SUFFIX)))
+    _sync(folder, [base for base in _from_mark(bases, mark) if base <= active])
     commit["log_start_offset"] = min(commit["log_start_offset"], commit["log_end_offset"])
     commit["log_start_offset"] = max(commit["log_start_offset"], bases[0])
     commit["leader_epoch"] = max(epoch, commit["last_epoch"], commit["leader_epoch"]) + 1
     commit["last_stable_offset"] = commit["log_end_offset"]
     commit["segment_created_ms"] = time.time_ns() // 1_000_000
     commit["segment_list_generation"] = 1
+    _note_epoch(folder, commit, mode)
+    _write_mark(folder, commit)
+    return Recovered(commit, scanner.scanned_bytes, cut_bytes, tuple(quarantined), scanner.reason)
+
+
+def _last_epoch(folder: str, mode: str) -> int:
     try:
-        leader_epochs.append(_epochs_path(folder), commit["leader_epoch"], commit["log_end_offset"])
+        return max((epoch for epoch, _ in leader_epochs.read(_epochs_path(folder))), default=-1)
+    except CorruptRecordError:
+        if mode == "strict":
+            raise
+        return -1
+
+
+def _note_epoch(folder: str, commit: dict[str, int], mode: str) -> None:
+    path, entry = _epochs_path(folder), (commit["leader_epoch"], commit["log_end_offset"])
+    try:
+        try:
+            leader_epochs.append(path, *entry)
+        except CorruptRecordError:
+            if mode == "strict":
+                raise
+            leader_epochs.write(path, [entry])
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if error.errno not in _NO_SPACE:
             raise
         _log.warning("%s: no room to note leader epoch %d", folder, commit["leader_epoch"])
-    return Recovered(commit, scanner.scanned_bytes, cut_bytes, tuple(quarantined), scanner.reason)
+
+
+def _write_mark(folder: str, commit: dict[str, int]) -> None:
+    """All that is in the log now is on the disk. Without a mark the next recovery scans more."""
+    try:
+        recovery_mark.write(folder, commit)
+    except OSError as error:
+        if error.errno not in _NO_SPACE:
+            raise
+        _log.warning("%s: no room for a recovery mark", folder)
 
 
 def look(folder: str, config: LogConfig) -> dict[str, int]:
@@ -238,11 +274,11 @@ def look(folder: str, config: LogConfig) -> dict[str, int]:
     bases = segments.list_bases(folder)
     if not bases:
         return empty_commit(0)
-    mark = recovery_mark.read(folder)
-    if mark is not None and mark["segment_base_offset"] not in bases:
-        mark = None
-    commit = _Scanner(folder, config, is_writable=False).run(bases, mark)
+    commit = _Scanner(folder, config, is_writable=False).run(
+        bases, _usable_mark(folder, bases, "point_in_time")
+    )
     commit["leader_epoch"] = (1 << 31) - 1  # nobody keeps the term now: no batch is too new
+    commit["log_start_offset"] = min(commit["log_start_offset"], commit["log_end_offset"])
     commit["log_start_offset"] = max(commit["log_start_offset"], bases[0])
     return commit
 
@@ -252,32 +288,67 @@ def _epochs_path(folder: str) -> str:
 
 
 def _usable_mark(folder: str, bases: list[int], mode: str) -> dict[str, int] | None:
+    """The mark, checked against the files it speaks of.
+
+    Raises:
+        CorruptRecordError: durable bytes are gone, and `mode` is "strict".
+    """
     mark = recovery_mark.read(folder)
-    if mark is None or mode == "strict":
+    if mark is None:
+        return None
+    base_offset = mark["segment_base_offset"]
+    path = os.path.join(folder, layout.segment_file_name(base_offset, layout.LOG_SUFFIX))
+    size = os.stat(path).st_size if base_offset in bases else 0
+    first = bases[0] if bases else base_offset
+    lost = None
+    if size < mark["end_position"]:
+        lost = (
+            f"{size} bytes are left of the {mark['end_position']} that were durable (offsets below "
+            f"{mark['log_end_offset']})"
+        )
+    elif first > mark["log_start_offset"]:
+        lost = f"the segments below offset {first} are gone; the log began at {mark['log_start_offset']}"
+    if lost is None:
         return mark
-    path = os.path.join(
-        folder, layout.segment_file_name(mark["segment_base_offset"], layout.LOG_SUFFIX)
-    )
-    if not os.path.exists(path) or os.stat(path).st_size < mark["end_position"]:
-        return None  # what was durable is gone: look at everything that is left
+    if mode == "strict":
+        raise CorruptRecordError(
+            f"{lost}. Restore the file from a copy, or open with recovery='point_in_time' to keep "
+            "what is left",
+            path=path,
+            position=size,
+        )
+    if bases and size < mark["end_position"]:  # look at everything that is left
+        return {**empty_commit(first), "log_start_offset": max(mark["log_start_offset"], first)}
     return mark
 
 
-def _create_first_segment(folder: str, leader_epoch: int) -> dict[str, int]:
-    commit = empty_commit(0, leader_epoch)
-    path = os.path.join(folder, layout.segment_file_name(0, layout.LOG_SUFFIX))
+def _from_mark(bases: list[int], mark: dict[str, int] | None) -> list[int]:
+    """The segments that a scan from the mark looks at."""
+    begin = mark["segment_base_offset"] if mark is not None else -1
+    return [base for base in bases if base >= begin] or bases[-1:]
+
+
+def _create_first_segment(
+    folder: str, mark: dict[str, int] | None, leader_epoch: int
+) -> dict[str, int]:
+    """An empty log. Offsets that were in use once are not used again."""
+    commit = empty_commit(mark["log_end_offset"] if mark is not None else 0, leader_epoch)
+    base_offset = commit["segment_base_offset"]
+    path = os.path.join(folder, layout.segment_file_name(base_offset, layout.LOG_SUFFIX))
     try:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         os.close(fd)
-        leader_epochs.write(_epochs_path(folder), [(leader_epoch, 0)])
+        leader_epochs.append(_epochs_path(folder), leader_epoch, base_offset)
+        # With a mark from the first day, whatever stands before one is known to be durable.
+        recovery_mark.write(folder, commit)
     except OSError as error:
         raise error_from_errno(error.errno or 0, "create", path) from error
     return commit
 
 
-def _drop_cache(folder: str, bases: list[int]) -> None:
+def _drop_cache(folder: str, bases: list[int], mark: dict[str, int] | None) -> None:
     """Look at what the disk has: after a failed flush the cache shows what is not there."""
-    for base_offset in bases[-2:]:
+    for base_offset in _from_mark(bases, mark):
         path = os.path.join(folder, layout.segment_file_name(base_offset, layout.LOG_SUFFIX))
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
@@ -286,37 +357,51 @@ def _drop_cache(folder: str, bases: list[int]) -> None:
             os.close(fd)
 
 
-def _refuse_damage(
-    path: str, commit: dict[str, int], reason: str, bases: list[int], mark: dict[str, int] | None
-) -> None:
-    """Raise where the bad place cannot be the trace of a crash."""
-    position, offset = commit["end_position"], commit["log_end_offset"]
-    found, has_zeros = search_batch(path, position, offset)
-    is_last = commit["segment_base_offset"] == bases[-1]
-    if is_last and (found is None or has_zeros):
-        return
-    if mark is not None and has_zeros:
-        return
-    if not is_last and found is None and mark is not None and position == os.stat(path).st_size:
-        return  # the rest of this segment never reached the disk, later ones did
-    raise CorruptRecordError(
+def _is_crash_trace(
+    folder: str,
+    commit: dict[str, int],
+    reason: str,
+    bases: list[int],
+    mark: dict[str, int] | None,
+) -> bool:
+    """Whether the bad place may be what a power cut leaves of bytes that were not durable."""
+    base_offset, position = commit["segment_base_offset"], commit["end_position"]
+    path = os.path.join(folder, layout.segment_file_name(base_offset, layout.LOG_SUFFIX))
+    if mark is not None:
+        durable = (mark["segment_base_offset"], mark["end_position"])
+        if (base_offset, position) < durable:
+            return False
+    found, has_unwritten = search_batch(path, position, commit["log_end_offset"])
+    if base_offset == bases[-1]:
+        return found is None or has_unwritten
+    if mark is None:
+        return False  # sealed segments of a log that nobody marked
+    # A later segment reached the disk, and the rest of this one did not: not its bytes, or not
+    # its size.
+    is_short = found is None and (position == os.stat(path).st_size or reason == INCOMPLETE_TEXT)
+    return has_unwritten or is_short
+
+
+def _damage(folder: str, commit: dict[str, int], reason: str) -> CorruptRecordError:
+    name = layout.segment_file_name(commit["segment_base_offset"], layout.LOG_SUFFIX)
+    return CorruptRecordError(
         f"damaged ({reason}), with records after it. "
         "Restore the file from a copy; or open with read_only=True to read what stands before; or "
         "open with recovery='point_in_time' to cut the log there (the rest goes to quarantine/)",
-        path=path,
-        position=position,
-        offset=offset,
+        path=os.path.join(folder, name),
+        position=commit["end_position"],
+        offset=commit["log_end_offset"],
     )
 
 
-def _cut(folder: str, commit: dict[str, int], bases: list[int]) -> tuple[int, list[str]]:
+def _cut(
+    folder: str, commit: dict[str, int], bases: list[int], *, may_drop: bool
+) -> tuple[int, list[str]]:
     """Move everything after the commit's end to quarantine/. Returns (bytes, files)."""
-    quarantine = os.path.join(folder, layout.QUARANTINE_DIR)
     active = commit["segment_base_offset"]
     stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
     files: list[str] = []
     cut_bytes = 0
-    os.makedirs(quarantine, mode=0o700, exist_ok=True)
     for base_offset in bases:
         if base_offset <= active:
             continue
@@ -327,27 +412,46 @@ def _cut(folder: str, commit: dict[str, int], bases: list[int]) -> tuple[int, li
                 continue
             size = os.stat(source).st_size
             if suffix == layout.LOG_SUFFIX and size:
-                target = os.path.join(quarantine, f"{stamp}.{name}")
+                target = _quarantine_path(folder, f"{stamp}.{name}")
+                os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
                 os.replace(source, target)
                 files.append(target)
                 cut_bytes += size
             else:
                 os.unlink(source)
-    target = os.path.join(quarantine, f"{stamp}.{active:020d}.{commit['end_position']}")
+    target = _quarantine_path(folder, f"{stamp}.{active:020d}.{commit['end_position']}")
     path = os.path.join(folder, layout.segment_file_name(active, layout.LOG_SUFFIX))
-    kept = cut_tail(path, commit["end_position"], target)
+    kept = cut_tail(path, commit["end_position"], target, may_drop=may_drop)
     if kept:
         files.append(target)
     return cut_bytes + kept, files
 
 
-def cut_tail(path: str, end_position: int, target: str) -> int:
+def _quarantine_path(folder: str, name: str) -> str:
+    """A place in quarantine/ that holds nothing yet."""
+    path = os.path.join(folder, layout.QUARANTINE_DIR, name)
+    number = 0
+    while os.path.lexists(path if not number else f"{path}.{number}"):
+        number += 1
+    return path if not number else f"{path}.{number}"
+
+
+def cut_tail(path: str, end_position: int, target: str, *, may_drop: bool = False) -> int:
     """Cut a file at a position and keep the cut bytes in `target`, unless they are all zeros.
 
-    On a full disk the tail makes room for its own copy: it is cut first and written then.
+    Args:
+        path: of the file.
+        end_position: where to cut, in bytes.
+        target: the copy to make; its folder is made too.
+        may_drop: the bytes were never acknowledged as durable. On a full disk they then make room
+            for their own copy, being cut first; where that is not enough, they are lost.
 
     Returns:
         Bytes kept.
+
+    Raises:
+        DiskFullError: no room for the copy, and not `may_drop`. Nothing was cut.
+        LogIOError: likewise.
     """
     fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
@@ -356,19 +460,18 @@ def cut_tail(path: str, end_position: int, target: str) -> int:
             return 0
         tail = os.pread(fd, min(size, MAX_TAIL_IN_MEMORY_BYTES), end_position).rstrip(b"\0")
         if not tail and size <= MAX_TAIL_IN_MEMORY_BYTES:
-            os.ftruncate(fd, end_position)
-            os.fdatasync(fd)
-            return 0
-        try:
-            _copy_tail(fd, end_position, size, target)
-            os.ftruncate(fd, end_position)
-        except OSError as error:
-            if error.errno != errno.ENOSPC or size > MAX_TAIL_IN_MEMORY_BYTES:
-                raise error_from_errno(error.errno or 0, "set aside the tail of", path) from error
-            os.unlink(target)
-            os.ftruncate(fd, end_position)
-            with open(target, "wb") as file:
-                file.write(tail)
+            size = 0
+        else:
+            try:
+                _copy_tail(fd, end_position, size, target)
+            except OSError as error:
+                if not may_drop or error.errno not in _NO_SPACE or size > MAX_TAIL_IN_MEMORY_BYTES:
+                    raise error_from_errno(
+                        error.errno or 0, "set aside the tail of", path
+                    ) from error
+                os.ftruncate(fd, end_position)
+                size = _keep_from_memory(tail, size, target)
+        os.ftruncate(fd, end_position)
         os.fdatasync(fd)
         return size
     finally:
@@ -376,22 +479,57 @@ def cut_tail(path: str, end_position: int, target: str) -> int:
 
 
 def _copy_tail(fd: int, position: int, size: int, target: str) -> None:
-    with open(target, "wb") as file:
-        end = position + size
-        while position < end:
-            chunk = os.pread(fd, min(1 << 20, end - position), position)
-            file.write(chunk)
-            position += len(chunk)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_tail(folder: str, base_offset: int) -> None:
-    path = os.path.join(folder, layout.segment_file_name(base_offset, layout.LOG_SUFFIX))
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    quarantine = os.path.dirname(target)
     try:
-        os.fdatasync(fd)
+        os.makedirs(quarantine, mode=0o700, exist_ok=True)
+        with open(target, "xb") as file:
+            end = position + size
+            while position < end:
+                chunk = os.pread(fd, min(1 << 20, end - position), position)
+                file.write(chunk)
+                position += len(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(target)
+        raise
+    _sync_folder(quarantine)
+    _sync_folder(os.path.dirname(quarantine))
+
+
+def _keep_from_memory(tail: bytes, size: int, target: str) -> int:
+    try:
+        os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+        with open(target, "xb") as file:
+            file.write(tail)
+        return size
     except OSError as error:
-        raise error_from_errno(error.errno or 0, "sync", path) from error
+        with contextlib.suppress(OSError):
+            os.unlink(target)
+        _log.warning(
+            "%s: %d bytes that were never acknowledged are lost: %s", target, size, error.strerror
+        )
+        return 0
+
+
+def _sync(folder: str, bases: list[int]) -> None:
+    """Make what the scan found durable: nobody knows whether it was."""
+    for base_offset in bases:
+        path = os.path.join(folder, layout.segment_file_name(base_offset, layout.LOG_SUFFIX))
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            os.fdatasync(fd)
+        except OSError as error:
+            raise error_from_errno(error.errno or 0, "sync", path) from error
+        finally:
+            os.close(fd)
+    _sync_folder(folder)
+
+
+def _sync_folder(path: str) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
     finally:
         os.close(fd)

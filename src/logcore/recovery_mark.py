@@ -10,14 +10,16 @@ write of one leaves the other. All big-endian:
     byte 140..143  crc       uint32, CRC-32C of bytes 0..139
     byte 144..511  zeros
 
-Recovery after a crash of the machine begins at the mark. It is written after each timed flush
-(at most a second old), at close, and when records were deleted.
+Recovery after a crash of the machine begins at the mark. It is written when the partition is made
+or recovered, when records were deleted, and whenever a caller of Log.write_recovery_mark says so.
 """
 
+import contextlib
 import errno
 import fcntl
 import os
 import struct
+from collections.abc import Iterator
 
 from logcore import layout
 from logcore.batch import crc32c
@@ -29,7 +31,6 @@ VERSION = 1
 SLOT_SIZE = 512
 _BODY = struct.Struct(f">8sIq{len(COMMIT_FIELDS)}q")
 _CRC = struct.Struct(">I")
-_WHOLE_FILE_LOCK = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
 
 
 def _decode(slot: bytes) -> tuple[int, dict[str, int]] | None:
@@ -65,34 +66,57 @@ def write_for(log, shared) -> None:  # type: ignore[no-untyped-def]
     """Flush a log and its active indexes, and mark where it stood before that.
 
     Args:
-        log: the Log.
+        log: the Log, kept open by the caller.
         shared: its SharedState.
 
     Raises:
-        FsyncError: the flush failed.
+        FsyncError: the flush failed, now or before.
         DiskFullError, LogIOError: the mark could not be written; the older one still counts.
     """
     path = os.path.join(log.path, layout.RECOVERY_FILE)
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        try:
-            # One writer at a time, so that the mark never goes back. Gone with the descriptor.
-            fcntl.fcntl(fd, fcntl.F_OFD_SETLKW, _WHOLE_FILE_LOCK)
-            if shared.io_error:
-                return
+        with _locked(log.path) as fd:
             commit = shared.commit()
             log.flush()
             for suffix in (layout.INDEX_SUFFIX, layout.TIME_INDEX_SUFFIX):
                 name = layout.segment_file_name(commit["segment_base_offset"], suffix)
                 _sync(os.path.join(log.path, name))
-            _write_slot(fd, commit)
-        finally:
-            os.close(fd)
+            _write_slot(log.path, fd, commit)
     except OSError as error:
         raise error_from_errno(error.errno or 0, "write", path) from error
 
 
-def _write_slot(fd: int, commit: dict[str, int]) -> None:
+def write(folder: str, commit: dict[str, int]) -> None:
+    """Write a mark for who has the partition alone, with all of it on the disk.
+
+    Raises:
+        OSError: the older mark still counts.
+    """
+    with _locked(folder) as fd:
+        _write_slot(folder, fd, commit)
+
+
+@contextlib.contextmanager
+def _locked(folder: str) -> Iterator[int]:
+    """The open file. One writer at a time, so that the mark never goes back."""
+    path = os.path.join(folder, layout.RECOVERY_FILE)
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.fcntl(fd, fcntl.F_OFD_SETLKW, _lock_of_file(fcntl.F_WRLCK))
+        try:
+            yield fd
+        finally:
+            # Not left to close: a child that was forked meanwhile holds a copy of the descriptor.
+            fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _lock_of_file(fcntl.F_UNLCK))
+    finally:
+        os.close(fd)
+
+
+def _lock_of_file(kind: int) -> bytes:
+    return struct.pack("hhqqi4x", kind, os.SEEK_SET, 0, 0, 0)
+
+
+def _write_slot(folder: str, fd: int, commit: dict[str, int]) -> None:
     """Write a commit record, all of whose bytes are on the disk, into the older slot."""
     newest = _read_newest(os.pread(fd, 2 * SLOT_SIZE, 0))
     sequence = newest[0] + 1 if newest else 0
@@ -102,6 +126,8 @@ def _write_slot(fd: int, commit: dict[str, int]) -> None:
     if written != SLOT_SIZE:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     os.fdatasync(fd)
+    if newest is None:  # the file may be new
+        _sync(folder)
 
 
 def _sync(path: str) -> None:
@@ -110,6 +136,6 @@ def _sync(path: str) -> None:
     except FileNotFoundError:
         return  # an index that has no entry yet
     try:
-        os.fdatasync(fd)
+        os.fsync(fd)
     finally:
         os.close(fd)

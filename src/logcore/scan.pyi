@@ -5,6 +5,7 @@ from logcore.batch import STATUS_TEXT as STATUS_TEXT
 
 WRONG_OFFSET: Final = 100
 WRONG_EPOCH: Final = 101
+INCOMPLETE_TEXT: Final[str]
 
 def scan_segment(
     path: str | os.PathLike[str],

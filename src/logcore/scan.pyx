@@ -7,21 +7,24 @@ an error like any other.
 import os
 
 from cpython.bytes cimport PyBytes_FromStringAndSize
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 
 from logcore._c cimport (
-    PL_BATCH_HEADER_SIZE, PL_BATCH_INCOMPLETE, PL_BATCH_OK, PL_BATCH_PREFIX_SIZE,
+    PL_BATCH_HEADER_SIZE, PL_BATCH_INCOMPLETE, PL_BATCH_OK, PL_BATCH_PREFIX_SIZE, PL_MAGIC_AT,
     PL_OFFSET_ENTRY_SIZE, PL_TIME_ENTRY_SIZE, pl_batch, pl_batch_status, pl_check_batch,
-    pl_check_batch_header, pl_crc32c_init, pl_put_offset_entry, pl_put_time_entry,
+    pl_check_batch_header, pl_crc32c_init, pl_put_offset_entry, pl_put_time_entry, pl_store_u32,
+    pl_store_u64,
 )
 from logcore.batch import STATUS_TEXT
 from logcore.segment cimport SegmentMap
 
 pl_crc32c_init()
 
+cdef int64_t SECTOR_BYTES = 512
 WRONG_OFFSET = 100
 WRONG_EPOCH = 101
+INCOMPLETE_TEXT = STATUS_TEXT[PL_BATCH_INCOMPLETE]
 
 
 cdef struct Scan:
@@ -172,45 +175,89 @@ cdef struct Search:
     int64_t size
     int64_t least_offset
     int64_t found                 # position of the batch, -1 none
-    bint has_zero_sector          # an all-zero sector of 512 bytes lies before it
 
 
 cdef void _search_batch(void *argument) noexcept nogil:
     cdef Search *search = <Search *>argument
     cdef pl_batch batch
-    cdef int64_t at, limit, zeros = 0
-    limit = search.size
-    for at in range(search.position, limit):
-        if search.start[at] == 0:
-            zeros += 1
-            if zeros >= 512:
-                search.has_zero_sector = True
-        else:
-            zeros = 0
-        if at + PL_BATCH_HEADER_SIZE > limit or search.start[at + 16] != 2:
+    cdef int64_t at
+    for at in range(search.position, search.size - PL_BATCH_HEADER_SIZE + 1):
+        if search.start[at + PL_MAGIC_AT] != 2:
             continue
-        if pl_check_batch_header(search.start + at, limit - at, &batch) != PL_BATCH_OK:
+        if pl_check_batch_header(search.start + at, search.size - at, &batch) != PL_BATCH_OK:
             continue
         if batch.base_offset < search.least_offset:
             continue
-        if pl_check_batch(search.start + at, limit - at, &batch) == PL_BATCH_OK:
+        if pl_check_batch(search.start + at, search.size - at, &batch) == PL_BATCH_OK:
             search.found = at
             return
 
 
+cdef struct Unwritten:
+    const uint8_t *start
+    int64_t position              # of the bad batch
+    int64_t end                   # of the valid batch after it, or of the file
+    int64_t size                  # of the file
+    int64_t expected_offset
+    bint is_found
+
+
+cdef bint _is_zero(const uint8_t *start, int64_t begin, int64_t end) noexcept nogil:
+    cdef int64_t at
+    for at in range(begin, end):
+        if start[at] != 0:
+            return False
+    return True
+
+
+cdef void _find_unwritten(void *argument) noexcept nogil:
+    """A sector that the disk never wrote reads as zeros from where the durable bytes ended."""
+    cdef Unwritten *unwritten = <Unwritten *>argument
+    cdef int64_t begin = unwritten.position, end
+    cdef int64_t head = (begin + SECTOR_BYTES) // SECTOR_BYTES * SECTOR_BYTES - begin
+    cdef uint8_t first[12]
+    # The first sector may hold so little of the batch that zeros are what it should hold: the top
+    # of its offset, and of its length if it is the only one lost.
+    pl_store_u64(first, <uint64_t>unwritten.expected_offset)
+    pl_store_u32(first + 8, <uint32_t>(unwritten.end - begin - PL_BATCH_PREFIX_SIZE))
+    if head < SECTOR_BYTES:
+        head = min(head, unwritten.size - begin)
+        if (_is_zero(unwritten.start, begin, begin + head)
+                and (head >= 12 or not _is_zero(first, 0, head))):
+            unwritten.is_found = True
+            return
+        begin += head
+    while begin < unwritten.end:
+        # To the sector's end, though a valid batch may begin in it: by zeros, the top of its offset.
+        end = min(begin + SECTOR_BYTES, unwritten.size)
+        if _is_zero(unwritten.start, begin, end):
+            unwritten.is_found = True
+            return
+        begin = end
+
+
 def search_batch(path, int64_t position, int64_t least_offset):
-    """Look byte by byte for a valid batch at or after `position`.
+    """Look byte by byte for a valid batch at or after `position`, where a bad one stands.
+
+    Args:
+        path: of the .log file.
+        position: of the bad batch.
+        least_offset: the offset that was expected there.
 
     Returns:
-        (position or None, whether 512 zero bytes in a row lie before it or before the file's end).
+        (position of the valid batch or None, whether a sector of 512 bytes before it, or before
+        the file's end, reads as one that was never written).
     """
     cdef Search search
+    cdef Unwritten unwritten
     cdef SegmentMap segment = SegmentMap(path, 0, 0)
-    search.start = segment.start
-    search.position = position
-    search.size = segment.file_size()
-    search.least_offset = least_offset
+    search.start = unwritten.start = segment.start
+    search.position = unwritten.position = position
+    search.size = unwritten.size = segment.file_size()
+    search.least_offset = unwritten.expected_offset = least_offset
     search.found = -1
-    search.has_zero_sector = False
     segment.call(_search_batch, &search)
-    return (search.found if search.found >= 0 else None), bool(search.has_zero_sector)
+    unwritten.end = search.found if search.found >= 0 else search.size
+    unwritten.is_found = False
+    segment.call(_find_unwritten, &unwritten)
+    return (search.found if search.found >= 0 else None), bool(unwritten.is_found)

@@ -49,7 +49,7 @@ def write(folder: str, base_offset: int) -> None:
             os.path.join(folder, layout.segment_file_name(base_offset, layout.LOG_SUFFIX))
         )
         try:
-            with open(temporary, "x") as file:
+            with open(temporary, "w") as file:
                 file.write(f"version {VERSION}\nsize {size}\nxxh3_64 {digest}\n")
                 file.write("crc32c " + " ".join(blocks) + "\n")
                 file.flush()
@@ -59,6 +59,8 @@ def write(folder: str, base_offset: int) -> None:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(temporary)
             raise
+    except FileNotFoundError:
+        raise  # deleted by retention meanwhile
     except OSError as error:
         raise error_from_errno(error.errno or 0, "write", path) from error
 

@@ -22,20 +22,15 @@ def roll_jitter_ms(config: LogConfig) -> int:
 
 def list_bases(folder: str) -> list[int]:
     """Base offsets of the .log files in a partition's folder, ascending."""
-    suffix = layout.LOG_SUFFIX
-    return sorted(
-        int(name[: -len(suffix)])
-        for name in os.listdir(folder)
-        if name.endswith(suffix) and len(name) == 20 + len(suffix) and name[:20].isdigit()
-    )
+    names = map(layout.parse_segment_file_name, os.listdir(folder))
+    return sorted(name[0] for name in names if name and name[1] == layout.LOG_SUFFIX)
 
 
 def describe(log: "Log", bases: list[int], commit: dict[str, int]) -> list[SegmentInfo]:
     """SegmentInfo of each segment, oldest first. A file that went meanwhile is left out."""
     infos = []
-    for base_offset, next_offset in zip(
-        bases, [*bases[1:], commit["log_end_offset"]], strict=True
-    ):
+    next_offsets = [*bases[1:], commit["log_end_offset"]]
+    for base_offset, next_offset in zip(bases, next_offsets, strict=False):
         is_active = base_offset == commit["segment_base_offset"]
         path = os.path.join(log.path, layout.segment_file_name(base_offset, layout.LOG_SUFFIX))
         try:
@@ -70,7 +65,8 @@ def delete_below(log: "Log", offset: int) -> list[SegmentInfo]:
     """
     gone = [info for info in log.segments() if not info.is_active and info.next_offset <= offset]
     for info in gone:
-        for suffix in layout.SEGMENT_SUFFIXES:
+        # The .log last: while it is there, a deletion that was interrupted is tried again.
+        for suffix in reversed(layout.SEGMENT_SUFFIXES):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(log.path, layout.segment_file_name(info.base_offset, suffix)))
     return gone
@@ -94,8 +90,10 @@ def apply_retention(log: "Log", now_ms: int) -> list[SegmentInfo]:
             log.roll()  # all has expired: an empty active segment stays
         if count:
             log.raise_log_start(max(segments[count - 1].next_offset, log.log_start_offset))
-            log.write_recovery_mark()
-    return delete_below(log, log.log_start_offset)
+    start = log.log_start_offset
+    if any(not segment.is_active and segment.next_offset <= start for segment in log.segments()):
+        log.write_recovery_mark()
+    return delete_below(log, start)
 
 
 def _count_to_delete(log: "Log", segments: list[SegmentInfo], now_ms: int) -> int:

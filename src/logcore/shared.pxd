@@ -16,7 +16,9 @@ cdef class SharedState:
     cdef void unlock(self) noexcept
     cdef bint is_forked(self) noexcept nogil
 
+    cdef int _open_fd(self, int flags) except -1
     cdef void _forget_fd(self) noexcept
+    cdef int _check_mapped(self) except -1
     cdef bint _try_lock(self, int lock_type) except -1
     cdef int _wait_for_shared_lock(self) except -1
     cdef int _map(self, bint writable) except -1

@@ -12,23 +12,32 @@ import os
 from cpython.buffer cimport PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
 from libc.string cimport memcmp, memcpy, memset
+from posix.fcntl cimport O_CREAT, O_RDONLY, O_RDWR
 from posix.unistd cimport close
 
 from logcore._c cimport (
-    PL_BOOT_ID_SIZE, PL_BYTE_ORDER_MARK, PL_FIRST_OPENER_BYTE, PL_LOCK_STOLEN, PL_MAINTENANCE_BYTE,
-    PL_PHASE_POISONED, PL_PHASE_READY, PL_STATE_MAGIC, PL_STATE_SIZE, PL_STATE_VERSION,
+    PL_BOOT_ID_SIZE, PL_BYTE_ORDER_MARK, PL_FIRST_OPENER_BYTE, PL_MAINTENANCE_BYTE, PL_PHASE_POISONED,
+    PL_PHASE_READY, PL_PHASE_RECOVERING, PL_STATE_MAGIC, PL_STATE_SIZE, PL_STATE_VERSION,
     pl_bell, pl_bell_load, pl_bell_ring, pl_bell_wait, pl_claim_slot, pl_clock_ns, pl_commit,
     pl_commit_crc, pl_crc32c_init, pl_fork_count, pl_fork_forget, pl_fork_init, pl_fork_register,
     pl_load_durable_offset, pl_load_io_error, pl_load_phase, pl_lock_writer, pl_ofd_lock,
-    pl_publish_commit, pl_read_commit, pl_state, pl_store_durable_offset, pl_store_phase,
+    pl_open_at, pl_publish_commit, pl_read_commit, pl_state, pl_store_durable_offset, pl_store_phase,
     pl_unlock_writer,
 )
 from logcore.errors import (
-    LockTimeoutError, LogError, LogIOError, ReadOnlyError, UnsupportedFormatError, error_from_errno,
+    LockTimeoutError, LogClosedError, LogError, ReadOnlyError, UnsupportedFormatError,
+    error_from_errno,
 )
 
 pl_crc32c_init()
 pl_fork_init()
+
+cdef enum:
+    AT_FDCWD = -100
+    LOCKS_BEGIN = 0x40      # lock, lock_waiters
+    LOCKS_END = 0xc0
+    FLUSH_BEGIN = 0x280     # the flush, wake words
+    FLUSH_END = 0x400
 
 cdef int64_t LOCK_SLICE_NS = 50_000_000  # between two looks at pending signals
 BOOT_ID_PATH = "/proc/sys/kernel/random/boot_id"
@@ -78,10 +87,21 @@ cdef class SharedState:
     def __dealloc__(self):
         self._forget_fd()
 
+    cdef int _open_fd(self, int flags) except -1:
+        """Open the file and register it, without letting another thread fork in between."""
+        cdef int fd = pl_open_at(AT_FDCWD, os.fsencode(self.path), flags, 0o600)
+        if fd < 0:
+            raise OSError(-fd, os.strerror(-fd), self.path)
+        self.fd = fd
+        self.fork_place = pl_fork_register(fd)
+        if self.fork_place < 0:
+            raise LogError("too many partitions are open in this process")
+        return 0
+
     cdef void _forget_fd(self) noexcept:
         if self.fd >= 0 and self.fork_count == pl_fork_count:
             pl_fork_forget(self.fork_place)
-            close(self.fd)
+            close(self.fd)   # not os.close: it would let another thread fork in between
         self.fd = -1
         self.fork_place = -1
 
@@ -107,10 +127,7 @@ cdef class SharedState:
         Raises:
             UnsupportedFormatError: another version of the library has the partition open.
         """
-        self.fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        self.fork_place = pl_fork_register(self.fd)
-        if self.fork_place < 0:
-            raise LogError("too many partitions are open in this process")
+        self._open_fd(O_RDWR | O_CREAT)
         while True:
             if self._try_lock(fcntl.F_WRLCK):
                 if os.fstat(self.fd).st_size < PL_STATE_SIZE:
@@ -122,8 +139,8 @@ cdef class SharedState:
             self._wait_for_shared_lock()
             if os.fstat(self.fd).st_size >= PL_STATE_SIZE:
                 self._map(True)
-                self._check_version()
                 if pl_load_phase(self.state) in (PL_PHASE_READY, PL_PHASE_POISONED):
+                    self._check_version()
                     return False
             # Its first opener gave up half-way: try to be the first.
             pl_ofd_lock(self.fd, fcntl.F_UNLCK, PL_FIRST_OPENER_BYTE, 0)
@@ -155,14 +172,26 @@ cdef class SharedState:
             PyErr_CheckSignals()
 
     cdef int _map(self, bint writable) except -1:
-        access = mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ
-        self.mapping = mmap.mmap(self.fd, PL_STATE_SIZE, access=access)
+        """Map the page by another open file. A mapping keeps its file open, in forked children too,
+        and the lock on the slot's byte would live as long as the longest-lived child."""
+        cdef int access = O_RDWR if writable else O_RDONLY
+        cdef int fd = pl_open_at(AT_FDCWD, os.fsencode(self.path), access, 0)
+        if fd < 0:
+            raise OSError(-fd, os.strerror(-fd), self.path)
+        try:
+            if not os.path.sameopenfile(fd, self.fd):
+                raise OSError(errno.ESTALE, "the file was replaced while it was opened", self.path)
+            self.mapping = mmap.mmap(
+                fd, PL_STATE_SIZE, access=mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ)
+        finally:
+            close(fd)
         self.state = _address(self.mapping, writable)
         return 0
 
     cdef int _check_version(self) except -1:
-        if memcmp(self.state.magic, PL_STATE_MAGIC, 8) != 0:
-            return 0
+        if (memcmp(self.state.magic, PL_STATE_MAGIC, 8) != 0
+                or self.state.byte_order != PL_BYTE_ORDER_MARK):
+            raise UnsupportedFormatError(f"{self.path}: in use by a program that is not pylog")
         if self.state.version != PL_STATE_VERSION:
             raise UnsupportedFormatError(
                 f"{self.path}: in use by a version of pylog with shared state version "
@@ -174,10 +203,9 @@ cdef class SharedState:
     def open_read_only(self):
         """Map the page for looking: True when it is live (this boot, this file, ready)."""
         try:
-            self.fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            self._open_fd(O_RDONLY)
         except FileNotFoundError:
             return False
-        self.fork_place = pl_fork_register(self.fd)
         if os.fstat(self.fd).st_size < PL_STATE_SIZE:
             return False
         self._map(False)
@@ -208,7 +236,11 @@ cdef class SharedState:
         cdef pl_commit record
         info = os.fstat(self.fd)
         identity = boot_id()
-        memset(self.state, 0, 0x400)  # slot generations stay: they only ever rise
+        # Slot generations stay: they only ever rise. So do seq and the commit records, which a
+        # read-only handle may be looking at.
+        pl_store_phase(self.state, PL_PHASE_RECOVERING)
+        memset(<char *>self.state + LOCKS_BEGIN, 0, LOCKS_END - LOCKS_BEGIN)
+        memset(<char *>self.state + FLUSH_BEGIN, 0, FLUSH_END - FLUSH_BEGIN)
         memcpy(self.state.magic, PL_STATE_MAGIC, 8)
         self.state.version = PL_STATE_VERSION
         self.state.byte_order = PL_BYTE_ORDER_MARK
@@ -238,31 +270,40 @@ cdef class SharedState:
 
     # ---- look ----
 
+    cdef int _check_mapped(self) except -1:
+        if self.state == NULL:
+            raise LogClosedError(f"{self.path}: closed")
+        return 0
+
     @property
     def phase(self):
         """0 empty, 1 recovering, 2 ready, 3 poisoned."""
+        self._check_mapped()
         return pl_load_phase(self.state)
 
     @property
     def io_error(self):
         """errno of the flush that poisoned the partition, or 0."""
+        self._check_mapped()
         return pl_load_io_error(self.state)
 
     def commit(self):
         """The published commit record, as a dict of COMMIT_FIELDS."""
         cdef pl_commit commit
+        self._check_mapped()
         pl_read_commit(self.state, &commit)
         return _commit_dict(&commit)
 
     def durable(self):
         """(offset, segment_base_offset, position) up to which the disk is known to hold the log."""
+        self._check_mapped()
         return (pl_load_durable_offset(self.state), self.state.durable_segment_base_offset,
                 self.state.durable_position)
 
     # ---- locks ----
 
     cdef int lock(self, int64_t timeout_ms) except -1:
-        """Take the writer lock: 0, or PL_LOCK_STOLEN when its last owner died with it."""
+        """Take the writer lock. Only while something keeps this handle from being closed."""
         cdef uint64_t owner = 0
         cdef int status
         cdef int64_t deadline_ns = pl_clock_ns() + timeout_ms * 1_000_000
@@ -272,7 +313,7 @@ cdef class SharedState:
             with nogil:
                 status = pl_lock_writer(self.state, self.fd, self.self_word, LOCK_SLICE_NS, &owner)
             if status >= 0:
-                return status
+                return 0
             PyErr_CheckSignals()
             if pl_clock_ns() > deadline_ns:
                 raise self.lock_timeout(owner, timeout_ms)
@@ -286,8 +327,8 @@ cdef class SharedState:
         process_id = self.state.slot[slot].process_id if slot < 768 else 0
         return LockTimeoutError(
             f"{os.path.dirname(self.path)}: the writer lock is held for {timeout_ms / 1000:g} s by "
-            f"process {process_id} (slot {slot}), which is alive; it may be stopped"
-        )
+            f"process {process_id} (slot {slot}), which is alive; it may be stopped",
+            pid=process_id or None, seconds=timeout_ms / 1000)
 
     def try_maintenance(self):
         """True when this handle may do the partition's housekeeping now (one at a time)."""
@@ -320,8 +361,9 @@ cdef class WakeWord:
         self.path = path
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
-            if os.fstat(fd).st_size < mmap.PAGESIZE:
-                os.pwrite(fd, bytes(mmap.PAGESIZE), 0)
+            # Written, not truncated to size, and only what is missing: see SharedState.
+            while (size := os.fstat(fd).st_size) < mmap.PAGESIZE:
+                os.pwrite(fd, bytes(mmap.PAGESIZE - size), size)
             self.mapping = mmap.mmap(fd, mmap.PAGESIZE)
         finally:
             os.close(fd)

@@ -31,13 +31,16 @@ def find_timestamp(log: "Log", timestamp_ms: int) -> tuple[int, int] | None:
         is_active = segment.base_offset == commit["segment_base_offset"]
         if segment.next_offset <= log.log_start_offset:
             continue
-        if segment.largest_timestamp_ms < timestamp_ms:
-            continue
         path = os.path.join(
             log.path, layout.segment_file_name(segment.base_offset, layout.TIME_INDEX_SUFFIX)
         )
         size = commit.get("time_index_size") if is_active else None
-        start = TimeIndex(path, segment.base_offset, size).lookup(timestamp_ms)
+        index = TimeIndex(path, segment.base_offset, size)
+        # The largest timestamp: of a sealed segment its last entry. Where the index is lost, look.
+        largest_ms = commit["max_timestamp_ms"] if is_active else index.last_timestamp_ms()
+        if largest_ms is not None and largest_ms < timestamp_ms:
+            continue
+        start = index.lookup(timestamp_ms)
         start = max(start, segment.base_offset, log.log_start_offset)
         if not start <= segment.next_offset:  # an index that is no use
             start = max(segment.base_offset, log.log_start_offset)

@@ -25,13 +25,15 @@ cdef class SegmentWriter:
 
     cdef void forget(self) noexcept nogil
     cdef void close_files(self) noexcept nogil
-    cdef int64_t append(self, pl_state *state, int lock_status, uint8_t *data, size_t size,
+    cdef int64_t append(self, pl_state *state, uint8_t *data, size_t size,
                         int64_t expected_offset, int64_t now_ms,
                         int64_t *log_end_offset) noexcept nogil
-    cdef int64_t use_active(self, pl_commit *commit, bint is_stolen) noexcept nogil
+    cdef int64_t use_active(self, pl_state *state, pl_commit *commit) noexcept nogil
+    cdef int64_t _repair(self, pl_state *state, pl_commit *commit) noexcept nogil
+    cdef int64_t _unlink_segment(self, int64_t base_offset) noexcept nogil
     cdef int64_t roll(self, pl_state *state, pl_commit *commit, int64_t now_ms) noexcept nogil
     cdef int64_t _open_active(self, int64_t base_offset, int extra_flags) noexcept nogil
     cdef void _index_batch(self, pl_commit *commit, pl_batch *batch) noexcept nogil
-    cdef void _index_time(self, pl_commit *commit) noexcept nogil
+    cdef int64_t _index_time(self, pl_commit *commit) noexcept nogil
     cdef bint _must_roll(self, pl_commit *commit, pl_batch *batch, size_t size,
                          int64_t now_ms) noexcept nogil

@@ -10,10 +10,11 @@ from posix.fcntl cimport O_CREAT, O_RDWR, O_TRUNC
 from posix.unistd cimport close
 
 from logcore._c cimport (
-    PL_BASE_OFFSET_AT, PL_LEADER_EPOCH_AT, PL_LOCK_STOLEN, PL_OFFSET_ENTRY_SIZE, PL_TIME_ENTRY_SIZE,
+    PL_BASE_OFFSET_AT, PL_LEADER_EPOCH_AT, PL_OFFSET_ENTRY_SIZE, PL_TIME_ENTRY_SIZE,
     pl_batch, pl_commit, pl_crc32c_init, pl_load_batch, pl_load_io_error, pl_open_at,
     pl_publish_commit, pl_put_offset_entry, pl_put_time_entry, pl_pwrite_all, pl_read_commit,
     pl_segment_name, pl_stamp_log_append_time, pl_state, pl_store_u32, pl_store_u64, pl_truncate,
+    pl_unlink_at,
 )
 
 pl_crc32c_init()
@@ -45,7 +46,7 @@ cdef class SegmentWriter:
         self.active_base_offset = -1
         self.log_fd = self.offset_index_fd = self.time_index_fd = -1
 
-    cdef int64_t append(self, pl_state *state, int lock_status, uint8_t *data, size_t size,
+    cdef int64_t append(self, pl_state *state, uint8_t *data, size_t size,
                         int64_t expected_offset, int64_t now_ms,
                         int64_t *log_end_offset) noexcept nogil:
         """Append a sealed batch: its offset, -errno, POISONED or WRONG_OFFSET.
@@ -59,7 +60,7 @@ cdef class SegmentWriter:
             return POISONED
         pl_read_commit(state, &commit)
         log_end_offset[0] = commit.log_end_offset
-        status = self.use_active(&commit, lock_status == PL_LOCK_STOLEN)
+        status = self.use_active(state, &commit)
         if status < 0:
             return status
         if expected_offset >= 0 and expected_offset != commit.log_end_offset:
@@ -75,7 +76,8 @@ cdef class SegmentWriter:
         pl_store_u32(data + PL_LEADER_EPOCH_AT, <uint32_t>commit.leader_epoch)
         status = pl_pwrite_all(self.log_fd, data, size, commit.end_position)
         if status < 0:
-            pl_truncate(self.log_fd, commit.end_position)
+            if pl_truncate(self.log_fd, commit.end_position) < 0:
+                state.needs_repair = 1
             return status
         self._index_batch(&commit, &batch)
         commit.unindexed_bytes += size
@@ -87,21 +89,41 @@ cdef class SegmentWriter:
         pl_publish_commit(state, &commit)
         return log_end_offset[0]
 
-    cdef int64_t use_active(self, pl_commit *commit, bint is_stolen) noexcept nogil:
-        """Have the active segment's files open; cut what a dead writer left beyond the end."""
+    cdef int64_t use_active(self, pl_state *state, pl_commit *commit) noexcept nogil:
+        """Have the active segment's files open, and nothing beyond the end in the folder."""
         cdef int64_t status
         if self.active_base_offset != commit.segment_base_offset:
             status = self._open_active(commit.segment_base_offset, 0)
             if status < 0:
                 return status
-        if is_stolen:
-            status = pl_truncate(self.log_fd, commit.end_position)
-            if status == 0:
-                status = pl_truncate(self.offset_index_fd, commit.offset_index_size)
-            if status == 0:
-                status = pl_truncate(self.time_index_fd, commit.time_index_size)
-            return status
-        return 0
+        return self._repair(state, commit) if state.needs_repair else 0
+
+    cdef int64_t _repair(self, pl_state *state, pl_commit *commit) noexcept nogil:
+        """Cut what a dead or failed writer left beyond the end. Until that is done, nobody appends:
+        a shorter batch would not cover it."""
+        cdef int64_t status = pl_truncate(self.log_fd, commit.end_position)
+        if status == 0:
+            status = pl_truncate(self.offset_index_fd, commit.offset_index_size)
+        if status == 0:
+            status = pl_truncate(self.time_index_fd, commit.time_index_size)
+        if status == 0 and commit.log_end_offset != commit.segment_base_offset:
+            status = self._unlink_segment(commit.log_end_offset)   # a roll that was not published
+        if status == 0:
+            state.needs_repair = 0
+        return status
+
+    cdef int64_t _unlink_segment(self, int64_t base_offset) noexcept nogil:
+        cdef char name[64]
+        cdef int status
+        pl_segment_name(name, base_offset, b".log")
+        status = pl_unlink_at(self.directory_fd, name)
+        pl_segment_name(name, base_offset, b".index")
+        if status == 0:
+            status = pl_unlink_at(self.directory_fd, name)
+        pl_segment_name(name, base_offset, b".timeindex")
+        if status == 0:
+            status = pl_unlink_at(self.directory_fd, name)
+        return status
 
     cdef int64_t _open_active(self, int64_t base_offset, int extra_flags) noexcept nogil:
         cdef char name[64]
@@ -148,22 +170,27 @@ cdef class SegmentWriter:
                             <uint32_t>commit.end_position)
         if pl_pwrite_all(self.offset_index_fd, entry, PL_OFFSET_ENTRY_SIZE,
                          commit.offset_index_size) < 0:
+            pl_truncate(self.offset_index_fd, commit.offset_index_size)
             return
         commit.offset_index_size += PL_OFFSET_ENTRY_SIZE
         self._index_time(commit)
         commit.unindexed_bytes = 0
 
-    cdef void _index_time(self, pl_commit *commit) noexcept nogil:
+    cdef int64_t _index_time(self, pl_commit *commit) noexcept nogil:
         cdef uint8_t entry[16]
+        cdef int64_t status
         if commit.max_timestamp_ms <= commit.time_index_last_ms:
-            return
+            return 0
         pl_put_time_entry(entry, commit.max_timestamp_ms,
                           <uint32_t>(commit.max_timestamp_offset - commit.segment_base_offset))
-        if pl_pwrite_all(self.time_index_fd, entry, PL_TIME_ENTRY_SIZE,
-                         commit.time_index_size) < 0:
-            return
+        status = pl_pwrite_all(self.time_index_fd, entry, PL_TIME_ENTRY_SIZE,
+                               commit.time_index_size)
+        if status < 0:
+            pl_truncate(self.time_index_fd, commit.time_index_size)
+            return status
         commit.time_index_size += PL_TIME_ENTRY_SIZE
         commit.time_index_last_ms = commit.max_timestamp_ms
+        return 0
 
     cdef bint _must_roll(self, pl_commit *commit, pl_batch *batch, size_t size,
                          int64_t now_ms) noexcept nogil:
@@ -186,15 +213,20 @@ cdef class SegmentWriter:
                 > MAX_OFFSETS_IN_SEGMENT)
         )
 
-    cdef int64_t roll(self, pl_state *state, pl_commit *commit,
-                              int64_t now_ms) noexcept nogil:
+    cdef int64_t roll(self, pl_state *state, pl_commit *commit, int64_t now_ms) noexcept nogil:
         """Seal the active segment and begin one at the log end. Published at once."""
-        cdef int64_t status
-        self._index_time(commit)
+        # The last entry of a sealed time index is the segment's largest timestamp: look-ups by time
+        # and retention count on it.
+        cdef int64_t status = self._index_time(commit)
+        if status < 0:
+            return status
         # No O_EXCL: a file of this name is the leftover of a roll that died before its publish.
         status = self._open_active(commit.log_end_offset, O_CREAT | O_TRUNC)
         if status < 0:
             self.close_files()
+            # A leftover would stand for a segment once the log has grown past it.
+            if self._unlink_segment(commit.log_end_offset) < 0:
+                state.needs_repair = 1
             return status
         commit.segment_base_offset = commit.log_end_offset
         commit.end_position = 0

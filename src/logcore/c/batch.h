@@ -61,6 +61,7 @@ enum {
     PL_TRANSACTIONAL_BIT = 0x10,
     PL_CONTROL_BIT = 0x20,
     PL_DELETE_HORIZON_BIT = 0x40,
+    PL_RESERVED_BITS = 0xffe0,  /* what no client may set: control, delete horizon, those not in use */
     PL_CODEC_COUNT = 5,
 };
 _Static_assert(PL_BATCH_HEADER_SIZE == 61, "record batch v2 has a 61-byte header");
@@ -287,6 +288,18 @@ pl_get_record(const uint8_t *p, const uint8_t *end, struct pl_record *record)
             return NULL;
     }
     return p == record_end ? p : NULL;
+}
+
+/* Whether [p, end) is exactly `record_count` records with the offset deltas 0, 1, 2, ... */
+static inline int pl_check_records(const uint8_t *p, const uint8_t *end, int32_t record_count)
+{
+    struct pl_record record;
+    for (int32_t i = 0; i < record_count; i++) {
+        p = pl_get_record(p, end, &record);
+        if (p == NULL || record.offset_delta != i)
+            return 0;
+    }
+    return p == end;
 }
 
 /* Absolute timestamp of a record: a LogAppendTime batch carries one time for all. */

@@ -72,6 +72,7 @@ static inline int pl_truncate(int fd, int64_t size)
     return status < 0 ? -errno : 0;
 }
 
+/* Never tried again: after a failure the next call says yes for bytes that are gone. */
 static inline int pl_fdatasync(int fd)
 {
     return fdatasync(fd) < 0 ? -errno : 0;
@@ -103,6 +104,12 @@ static inline int pl_open_at(int directory_fd, const char *name, int flags, int 
         fd = openat(directory_fd, name, flags | O_CLOEXEC | O_NOFOLLOW, mode);
     while (fd < 0 && errno == EINTR);
     return fd < 0 ? -errno : fd;
+}
+
+/* A name that is not there is gone already. */
+static inline int pl_unlink_at(int directory_fd, const char *name)
+{
+    return unlinkat(directory_fd, name, 0) == 0 || errno == ENOENT ? 0 : -errno;
 }
 
 /* type F_RDLCK, F_WRLCK or F_UNLCK on one byte; -EAGAIN when somebody else holds it. */

@@ -3,7 +3,8 @@
  * The lock on a slot's byte belongs to the open file, which fork() shares: while a child holds a
  * copy of the descriptor, a parent that was killed looks alive. So every state file that is open
  * stands in a table, and a pthread_atfork handler closes them all in the child (close is safe
- * there) and counts up: handles compare the count and open anew. One module includes this file.
+ * there) and counts up: handles compare the count and open anew. A mapping is a reference to the
+ * open file too, so the page is mapped by another one (shared.pyx). One module includes this file.
  * Source: fcntl(2), pthread_atfork(3). */
 #ifndef LOGCORE_FORK_H
 #define LOGCORE_FORK_H

@@ -1,7 +1,7 @@
 /* shared.h: the mapped page that all processes on one partition share (`.state`).
  *
  *   0x0000  magic "pylogst\0", version, byte_order, boot_id, device, inode, phase
- *   0x0040  lock          who appends: slot_generation << 32 | slot + 1, 0 when free
+ *   0x0040  lock          who appends: slot_generation << 32 | slot + 1, 0 when free; needs_repair
  *   0x0080  lock_waiters  hint: a killed waiter leaves it too high, which only costs a wake
  *   0x00c0  seq           its lowest bit names the valid commit record; the word that publishes
  *   0x0100  commit[2]     192 bytes each: where the log ends, and what the next writer must know
@@ -92,6 +92,7 @@ struct pl_state {
     _Atomic uint32_t phase;
 
     _Alignas(64) _Atomic uint64_t lock;
+    uint32_t needs_repair; /* a writer died or failed: files may reach beyond the end; under lock */
     _Alignas(64) _Atomic uint32_t lock_waiters;
     _Alignas(64) _Atomic uint64_t seq;
     _Alignas(64) struct pl_commit commit[2];
@@ -183,6 +184,9 @@ static inline void pl_publish_commit(struct pl_state *state, struct pl_commit *c
 {
     uint64_t next = atomic_load_explicit(&state->seq, memory_order_relaxed) + 1;
     commit->crc = pl_commit_crc(commit);
+    /* A reader may still copy this record, from before the last publish: what is stored here must
+     * not be seen before that publish is. */
+    atomic_thread_fence(memory_order_release);
     memcpy(&state->commit[next & 1], commit, sizeof *commit);
     atomic_store_explicit(&state->seq, next, memory_order_release);
 }
@@ -248,8 +252,8 @@ static inline int pl_owner_is_alive(struct pl_state *state, int fd, uint64_t own
     return pl_ofd_is_held(fd, PL_SLOT_LOCK_BYTE + slot) != 0;
 }
 
-/* Take a lock word. Returns 0, PL_LOCK_STOLEN when its owner had died (the caller repairs what it
- * guards), or -ETIMEDOUT with the living owner in *owner. */
+/* Take a lock word. Returns 0, PL_LOCK_STOLEN when its owner had died (what it guards may be half
+ * done), or -ETIMEDOUT with the living owner in *owner. */
 static inline int pl_lock(struct pl_state *state, _Atomic uint64_t *word,
                           _Atomic uint32_t *waiters, int fd, uint64_t self, int64_t timeout_ns,
                           uint64_t *owner)
@@ -273,7 +277,8 @@ static inline int pl_lock(struct pl_state *state, _Atomic uint64_t *word,
         }
         *owner = seen;
         int woken = pl_futex_wait((_Atomic uint32_t *)word, (uint32_t)seen, PL_LOCK_SLICE_NS);
-        if (woken == -ETIMEDOUT && !pl_owner_is_alive(state, fd, seen, self)) {
+        /* After -EINTR too: under a timer signal no wait may ever last to its timeout. */
+        if ((woken == -ETIMEDOUT || woken == -EINTR) && !pl_owner_is_alive(state, fd, seen, self)) {
             if (atomic_compare_exchange_strong_explicit(word, &seen, self, memory_order_acquire,
                                                         memory_order_relaxed)) {
                 status = PL_LOCK_STOLEN;
@@ -297,7 +302,10 @@ static inline void pl_unlock(_Atomic uint64_t *word, _Atomic uint32_t *waiters)
 static inline int pl_lock_writer(struct pl_state *state, int fd, uint64_t self, int64_t timeout_ns,
                                  uint64_t *owner)
 {
-    return pl_lock(state, &state->lock, &state->lock_waiters, fd, self, timeout_ns, owner);
+    int status = pl_lock(state, &state->lock, &state->lock_waiters, fd, self, timeout_ns, owner);
+    if (status == PL_LOCK_STOLEN)
+        state->needs_repair = 1;
+    return status;
 }
 
 static inline void pl_unlock_writer(struct pl_state *state)
@@ -371,7 +379,8 @@ static inline int pl_join_flush(struct pl_state *state, int fd, uint64_t self, i
             break;
         }
         int woken = pl_futex_wait(&state->flush_wake, seen, PL_LOCK_SLICE_NS);
-        if (woken == -ETIMEDOUT && !pl_owner_is_alive(state, fd, owner, self)
+        if ((woken == -ETIMEDOUT || woken == -EINTR)
+            && !pl_owner_is_alive(state, fd, owner, self)
             && atomic_compare_exchange_strong_explicit(&state->flush_lock, &owner, self,
                                                        memory_order_acquire,
                                                        memory_order_relaxed)) {
