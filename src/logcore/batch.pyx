@@ -14,10 +14,11 @@ from libc.string cimport memcpy
 
 from logcore._c cimport (
     PL_BATCH_BAD_CODEC, PL_BATCH_BAD_COUNT, PL_BATCH_BAD_CRC, PL_BATCH_BAD_LENGTH,
-    PL_BATCH_BAD_MAGIC, PL_BATCH_HEADER_SIZE, PL_BATCH_INCOMPLETE, PL_BATCH_OK, PL_BATCH_PREFIX_SIZE,
-    PL_CODEC_MASK, PL_CONTROL_BIT, PL_LOG_APPEND_TIME_BIT, PL_TRANSACTIONAL_BIT, PL_VARINT_MAX_BYTES,
+    PL_BATCH_BAD_MAGIC, PL_BATCH_HEADER_SIZE, PL_BATCH_INCOMPLETE, PL_BATCH_OK,
+    PL_BATCH_PREFIX_SIZE,
+    PL_CODEC_MASK, PL_CONTROL_BIT, PL_LOG_APPEND_TIME_BIT, PL_TRANSACTIONAL_BIT,
     pl_batch, pl_check_batch, pl_check_batch_header, pl_crc32c, pl_crc32c_init, pl_crc32c_table,
-    pl_get_header, pl_get_record, pl_load_batch, pl_put_record, pl_put_varlong, pl_record,
+    pl_get_header, pl_get_record, pl_put_record, pl_put_varlong, pl_record,
     pl_record_bound, pl_record_timestamp, pl_seal_batch,
 )
 
@@ -219,8 +220,8 @@ cdef class BatchBuilder:
         if self.codec != 0:
             if self.size - PL_BATCH_HEADER_SIZE > <size_t>MAX_DECOMPRESSED_BYTES:
                 raise RecordTooLargeError(
-                    f"{self.size - PL_BATCH_HEADER_SIZE} bytes of records in a compressed batch, of "
-                    f"which readers take {MAX_DECOMPRESSED_BYTES}")
+                    f"{self.size - PL_BATCH_HEADER_SIZE} bytes of records in a compressed batch, "
+                    f"of which readers take {MAX_DECOMPRESSED_BYTES}")
             packed = codecs.compress(
                 self.codec,
                 PyMemoryView_FromMemory(<char *>self.buffer + PL_BATCH_HEADER_SIZE,

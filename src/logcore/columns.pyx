@@ -176,9 +176,9 @@ cdef void _walk_records(void *argument) noexcept nogil:
     cdef Walk *walk = <Walk *>argument
     cdef pl_record record
     cdef int64_t offset, row = walk.row
-    cdef int32_t i
+    cdef int32_t _i
     cdef const uint8_t *cursor = walk.cursor
-    for i in range(walk.batch.record_count):
+    for _i in range(walk.batch.record_count):
         cursor = pl_get_record(cursor, walk.end, &record)
         if (cursor == NULL
                 or <uint32_t>record.offset_delta > <uint32_t>walk.batch.last_offset_delta):

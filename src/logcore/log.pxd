@@ -48,6 +48,7 @@ cdef class Log:
     cdef uint64_t load_seq(self) noexcept nogil
     cdef bint is_deleted(self) noexcept
     cdef SegmentMap map_segment(self, int64_t base_offset)
-    cdef int wait_for_publish(self, uint64_t seen_seq, int64_t spin_ns, int64_t timeout_ns) except -1
+    cdef int wait_for_publish(self, uint64_t seen_seq, int64_t spin_ns,
+                              int64_t timeout_ns) except -1
     cdef int _poll_for_publish(self, pl_state *state, uint64_t seen_seq,
                                int64_t timeout_ns) noexcept nogil

@@ -29,14 +29,14 @@ from logcore.batch cimport decompress_records
 from logcore.flusher cimport Flusher
 from logcore.reader cimport LogReader
 from logcore.segment cimport SegmentMap
-from logcore.shared cimport SharedState, WakeWord, fork_count
+from logcore.shared cimport SharedState, fork_count
 from logcore.writer cimport POISONED, WRONG_OFFSET, SegmentWriter
 
 from logcore import layout, opening, recovery_mark, segments, timestamps
 from logcore.config import LogConfig
 from logcore.errors import (
-    CorruptRecordError, FsyncError, InvalidRecordError, LogClosedError, OffsetMismatchError, OffsetOutOfRangeError,
-    ReadOnlyError, RecordTooLargeError, error_from_errno,
+    CorruptRecordError, FsyncError, InvalidRecordError, LogClosedError, OffsetMismatchError,
+    OffsetOutOfRangeError, ReadOnlyError, RecordTooLargeError, error_from_errno,
 )
 
 pl_crc32c_init()
@@ -617,7 +617,7 @@ cdef class Log:
         cdef int64_t left_ns = timeout_ns
         self.check_open()
         cdef SharedState shared = self.shared
-        mapping = shared.mapping   # outlives a close() by another thread
+        _mapping = shared.mapping   # outlives a close() by another thread
         cdef pl_state *state = shared.state
         cdef int published = 0
         while True:

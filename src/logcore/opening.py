@@ -23,7 +23,7 @@ from logcore.recovery import Recovered
 if TYPE_CHECKING:
     from logcore.shared import SharedState
 
-_READY = 2
+_READY, _POISONED = 2, 3  # c/shared.h
 
 
 def check_recovery_mode(mode: str) -> str:
@@ -114,9 +114,7 @@ def _sync_folder(path: str) -> None:
         os.close(fd)
 
 
-def attach(
-    shared: "SharedState", folder: str, config: LogConfig, mode: str
-) -> Recovered | None:
+def attach(shared: "SharedState", folder: str, config: LogConfig, mode: str) -> Recovered | None:
     """Join the partition. Returns what recovery did, None when there was nothing to do."""
     try:
         recovered = None
@@ -138,7 +136,7 @@ def _make_true(
         if _cut_unpublished(folder, commit):
             shared.publish_ready(commit, durable_offset, durable_base, durable_position)
             return None
-    recovered = recovery.recover(folder, config, mode)
+    recovered = recovery.recover(folder, config, mode, is_cache_trusted=shared.phase != _POISONED)
     commit = recovered.commit
     shared.publish_ready(
         commit, commit["log_end_offset"], commit["segment_base_offset"], commit["end_position"]

@@ -177,7 +177,8 @@ cdef class LogReader:
                 f"{self.log.path}: offset {expected} was deleted, the log begins at "
                 f"{self.log.log_start_offset}")
         raise CorruptRecordError(
-            f"the segment ends at offset {expected}, but the next one begins at {base_offset}", path=self.segment.path, offset=expected)
+            f"the segment ends at offset {expected}, but the next one begins at {base_offset}",
+            path=self.segment.path, offset=expected)
 
     cdef int64_t peek_batch(self, pl_batch *batch) except -1:
         """Header of the batch at `position`, checked without its CRC; returns its size in bytes."""

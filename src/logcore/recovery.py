@@ -21,6 +21,7 @@ import logging
 import os
 import struct
 import time
+from typing import Any
 
 from logcore import layout, leader_epochs, recovery_mark, segments
 from logcore.config import LogConfig
@@ -140,12 +141,10 @@ class _Scanner:
             following[name] = commit[name]
         return following
 
-    def _scan(
-        self, base_offset: int, commit: dict[str, int], *, is_sealed: bool
-    ) -> dict[str, int]:
+    def _scan(self, base_offset: int, commit: dict[str, int], *, is_sealed: bool) -> dict[str, int]:
         commit["index_interval_bytes"] = self.config.index_interval_bytes
         begin = commit["end_position"]
-        result: dict = scan_segment(
+        result: dict[str, Any] = scan_segment(
             self._path(base_offset, layout.LOG_SUFFIX), base_offset, commit, self._allows_gaps
         )
         self.scanned_bytes += result["end_position"] - begin
@@ -192,10 +191,18 @@ class _Scanner:
                 os.close(fd)
 
 
-def recover(folder: str, config: LogConfig, mode: str) -> Recovered:
+def recover(
+    folder: str, config: LogConfig, mode: str, *, is_cache_trusted: bool = True
+) -> Recovered:
     """Find the end of the log, cut what is torn, rebuild the indexes from the mark on.
 
     Only for who has the partition alone. The epoch rises by one.
+
+    Args:
+        folder: of the partition.
+        config: its topic's.
+        mode: one of MODES.
+        is_cache_trusted: False after a failed flush: the page cache may show what the disk lost.
 
     Raises:
         CorruptRecordError: records that were durable are damaged, and `mode` is "strict".
@@ -205,7 +212,8 @@ def recover(folder: str, config: LogConfig, mode: str) -> Recovered:
     mark = _usable_mark(folder, bases, mode)
     if not bases:
         return Recovered(_create_first_segment(folder, mark, epoch + 1), 0, 0, (), None)
-    _drop_cache(folder, bases, mark)
+    if not is_cache_trusted:
+        _drop_cache(folder, bases, mark)
     scanner = _Scanner(folder, config, is_writable=True)
     commit = scanner.run(bases, mark)
     quarantined: list[str] = []
@@ -307,7 +315,8 @@ def _usable_mark(folder: str, bases: list[int], mode: str) -> dict[str, int] | N
             f"{mark['log_end_offset']})"
         )
     elif first > mark["log_start_offset"]:
-        lost = f"the segments below offset {first} are gone; the log began at {mark['log_start_offset']}"
+        began = mark["log_start_offset"]
+        lost = f"the segments below offset {first} are gone; the log began at {began}"
     if lost is None:
         return mark
     if mode == "strict":
@@ -347,7 +356,7 @@ def _create_first_segment(
 
 
 def _drop_cache(folder: str, bases: list[int], mark: dict[str, int] | None) -> None:
-    """Look at what the disk has: after a failed flush the cache shows what is not there."""
+    """Have the disk read: after a failed flush the cache shows what is not there."""
     for base_offset in _from_mark(bases, mark):
         path = os.path.join(folder, layout.segment_file_name(base_offset, layout.LOG_SUFFIX))
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)

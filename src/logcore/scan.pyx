@@ -4,8 +4,6 @@ Everything runs without the GIL and under the SIGBUS guard, so that a file that 
 an error like any other.
 """
 
-import os
-
 from cpython.bytes cimport PyBytes_FromStringAndSize
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
@@ -228,7 +226,7 @@ cdef void _find_unwritten(void *argument) noexcept nogil:
             return
         begin += head
     while begin < unwritten.end:
-        # To the sector's end, though a valid batch may begin in it: by zeros, the top of its offset.
+        # To the sector's end, though a valid batch may begin in it, with the zeros of its offset.
         end = min(begin + SECTOR_BYTES, unwritten.size)
         if _is_zero(unwritten.start, begin, end):
             unwritten.is_found = True

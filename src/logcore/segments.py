@@ -37,7 +37,9 @@ def describe(log: "Log", bases: list[int], commit: dict[str, int]) -> list[Segme
             status = os.stat(path)
         except FileNotFoundError:
             continue
-        largest_ms = commit["max_timestamp_ms"] if is_active else _largest_timestamp_ms(log, base_offset)
+        largest_ms = (
+            commit["max_timestamp_ms"] if is_active else _largest_timestamp_ms(log, base_offset)
+        )
         if largest_ms is None or largest_ms < 0:
             largest_ms = status.st_mtime_ns // 1_000_000
         infos.append(
@@ -68,7 +70,9 @@ def delete_below(log: "Log", offset: int) -> list[SegmentInfo]:
         # The .log last: while it is there, a deletion that was interrupted is tried again.
         for suffix in reversed(layout.SEGMENT_SUFFIXES):
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(os.path.join(log.path, layout.segment_file_name(info.base_offset, suffix)))
+                os.unlink(
+                    os.path.join(log.path, layout.segment_file_name(info.base_offset, suffix))
+                )
     return gone
 
 

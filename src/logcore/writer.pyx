@@ -127,7 +127,6 @@ cdef class SegmentWriter:
 
     cdef int64_t _open_active(self, int64_t base_offset, int extra_flags) noexcept nogil:
         cdef char name[64]
-        cdef int fd
         self.close_files()
         pl_segment_name(name, base_offset, b".log")
         self.log_fd = pl_open_at(self.directory_fd, name, O_RDWR | extra_flags, 0o600)

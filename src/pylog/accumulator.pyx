@@ -11,7 +11,6 @@ from collections import deque
 
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_GET_SIZE
-from libc.stdint cimport uint32_t
 
 from logcore._c cimport pl_clock_ns, pl_record_bound, pl_wall_clock_coarse_ms
 from logcore.batch cimport BatchBuilder, encode_headers

@@ -14,7 +14,8 @@ cdef class Appender:
     cdef list builders               # free BatchBuilders, taken with the GIL held
 
     cdef BatchBuilder take_builder(self)
-    cdef int64_t append_batch(self, Log log, BatchBuilder builder, int64_t expected_offset) except -1
+    cdef int64_t append_batch(self, Log log, BatchBuilder builder,
+                              int64_t expected_offset) except -1
     cdef int32_t choose(self, object key, object partition) except -1
 
 

@@ -1,6 +1,5 @@
 """Appender: append and append_many of a Topic: no queue, what was given is in the log at return."""
 
-cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_GET_SIZE
 from cpython.list cimport PyList_CheckExact, PyList_GET_ITEM, PyList_GET_SIZE
 from cpython.tuple cimport PyTuple_CheckExact, PyTuple_GET_ITEM, PyTuple_GET_SIZE
@@ -34,7 +33,8 @@ cdef class Appender:
     cdef BatchBuilder take_builder(self):
         return self.builders.pop() if self.builders else BatchBuilder(self.codec)
 
-    cdef int64_t append_batch(self, Log log, BatchBuilder builder, int64_t expected_offset) except -1:
+    cdef int64_t append_batch(self, Log log, BatchBuilder builder,
+                              int64_t expected_offset) except -1:
         """Append what the builder holds; with acks=all, durable at return."""
         cdef int64_t base_offset
         cdef int32_t count = builder.record_count

@@ -181,7 +181,7 @@ cdef class Fetcher:
         """A message that is there now, or None."""
         cdef PartitionFetch fetch
         cdef Message message
-        cdef Py_ssize_t i, count
+        cdef Py_ssize_t _i, count
         fetch = self.current
         if (fetch is not None and not fetch.is_paused and fetch.reader is not None
                 and fetch.reader.records_left > 0):
@@ -191,7 +191,7 @@ cdef class Fetcher:
         if self._events:
             return self._events.popleft()
         count = len(self._fetches)
-        for i in range(count):
+        for _i in range(count):
             self.turn = (self.turn + 1) % count
             fetch = <PartitionFetch>self._fetches[self.turn]
             if fetch.is_paused:

@@ -69,7 +69,7 @@ def fake_reboot(folder: Path) -> None:
 def seeded_random(name: str) -> random.Random:
     """A random generator whose seed is printed, and taken from PYLOG_TEST_SEED to replay."""
     seed = int(os.environ.get("PYLOG_TEST_SEED", "0")) or random.SystemRandom().getrandbits(48)
-    print(f"{name}: PYLOG_TEST_SEED={seed}")
+    print(f"{name}: PYLOG_TEST_SEED={seed}")  # noqa: T201
     return random.Random(seed)
 
 

@@ -21,7 +21,9 @@ from logcore.errors import CorruptRecordError, InvalidRecordError, RecordTooLarg
 CODECS = sorted(codecs.CODEC_NAMES)
 FIELDS = st.none() | st.binary(max_size=200)
 HEADERS = st.lists(st.tuples(st.text(max_size=8), FIELDS), max_size=3)
-RECORDS = st.lists(st.tuples(st.integers(-1, 2**53), FIELDS, FIELDS, HEADERS), min_size=1, max_size=20)
+RECORDS = st.lists(
+    st.tuples(st.integers(-1, 2**53), FIELDS, FIELDS, HEADERS), min_size=1, max_size=20
+)
 
 
 def test_the_bytes_of_a_small_batch() -> None:

@@ -245,7 +245,7 @@ def test_a_roll_that_fails_leaves_no_segment_behind(path: Path) -> None:
             for _ in range(3):
                 os.close(fillers.pop())
             failed = 0
-            for room in range(3):
+            for _room in range(3):
                 try:
                     log.roll()
                 except LogIOError as error:

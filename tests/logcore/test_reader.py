@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from partition_files import (
-
     append_values,
     log_file,
     make_batch,
@@ -208,9 +207,7 @@ def test_a_record_outside_its_batch_hides_no_others(path: Path, delta: int) -> N
 
 @pytest.mark.parametrize("codec", sorted(codecs.CODEC_NAMES))
 def test_a_batch_that_claims_more_records_than_it_has_is_an_error(path: Path, codec: int) -> None:
-    batch = with_header(
-        make_batch([b"x" * 50], codec=codec), record_count=3, last_offset_delta=2
-    )
+    batch = with_header(make_batch([b"x" * 50], codec=codec), record_count=3, last_offset_delta=2)
     with forged_log(path, batch, 2) as log:
         for read in (lambda: read_values(log), lambda: log.read_columns(0)):
             with pytest.raises((CorruptRecordError, InvalidRecordError)):

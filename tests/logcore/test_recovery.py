@@ -1,4 +1,4 @@
-"""Recovery: what a crash leaves is cut and kept, damage is told from it, and nothing durable goes."""
+"""Recovery: what a crash leaves is cut and kept, damage is told from it, what is durable stays."""
 
 import os
 from pathlib import Path
@@ -31,7 +31,9 @@ def path(tmp_path: Path) -> Path:
 
 def quarantined(path: Path) -> bytes:
     folder = path / "quarantine"
-    return b"".join(file.read_bytes() for file in sorted(folder.iterdir())) if folder.exists() else b""
+    return (
+        b"".join(file.read_bytes() for file in sorted(folder.iterdir())) if folder.exists() else b""
+    )
 
 
 def values_of(count: int) -> list[bytes]:
@@ -112,7 +114,12 @@ def test_after_a_reboot_the_log_is_the_same_and_the_epoch_rises(path: Path) -> N
             assert (log.leader_epoch, read_values(log)[:5]) == (epoch, values_of(5))
             assert log.durable_offset == log.log_end_offset
             append_values(log, b"more")
-    assert [each[0] for each in leader_epochs.read(path / "leader-epoch-checkpoint")] == [0, 1, 2, 3]
+    assert [each[0] for each in leader_epochs.read(path / "leader-epoch-checkpoint")] == [
+        0,
+        1,
+        2,
+        3,
+    ]
 
 
 def test_every_length_of_a_torn_tail_keeps_the_whole_batches(path: Path, tmp_path: Path) -> None:
@@ -170,9 +177,9 @@ def test_quarantine_keeps_the_bytes_of_every_recovery(path: Path) -> None:
             file.write(b"garbage %d" % number)
         fake_reboot(path)
         Log(path).close()
-    assert sorted(
-        file.read_bytes() for file in (path / "quarantine").iterdir()
-    ) == [b"garbage %d" % number for number in range(5)]
+    assert sorted(file.read_bytes() for file in (path / "quarantine").iterdir()) == [
+        b"garbage %d" % number for number in range(5)
+    ]
 
 
 # ---- another boot: reordering and damage ----

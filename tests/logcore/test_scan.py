@@ -31,7 +31,11 @@ def file(tmp_path: Path) -> Path:
 def test_a_sound_segment_is_scanned_to_its_end(file: Path, tmp_path: Path) -> None:
     file.write_bytes(b"".join(batch_at(offset) for offset in range(10)))
     found = scan(file)
-    assert (found["reason"], found["end_position"], found["log_end_offset"]) == (None, 10 * SIZE, 10)
+    assert (found["reason"], found["end_position"], found["log_end_offset"]) == (
+        None,
+        10 * SIZE,
+        10,
+    )
     assert (found["batch_count"], found["record_count"]) == (10, 10)
     assert (found["max_timestamp_ms"], found["max_timestamp_offset"]) == (TIME_MS + 9, 9)
     (tmp_path / "i").write_bytes(found["offset_entries"])

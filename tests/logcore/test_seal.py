@@ -49,7 +49,9 @@ def test_the_first_bad_block_is_named(path: Path, at: int, block: int) -> None:
     assert caught.value.position == block * 65_536
 
 
-@pytest.mark.parametrize("change", [lambda data: data[:-1], lambda data: data + b"x", lambda _: b""])
+@pytest.mark.parametrize(
+    "change", [lambda data: data[:-1], lambda data: data + b"x", lambda _: b""]
+)
 def test_another_size_is_found(path: Path, change) -> None:  # type: ignore[no-untyped-def]
     log_file(path, 1).write_bytes(change(log_file(path, 1).read_bytes()))
     with pytest.raises(CorruptRecordError):

@@ -1,5 +1,6 @@
 """The shared page among processes: slots, the writer lock, who may take it, and forks."""
 
+import contextlib
 import os
 import signal
 import struct
@@ -371,10 +372,8 @@ def test_closing_while_others_append_harms_neither_the_log_nor_other_files(tmp_p
 
     def append() -> None:
         while not stop.is_set():
-            try:
+            with contextlib.suppress(LogClosedError):
                 acknowledged.append(current[0].append(batch))
-            except LogClosedError:
-                pass
 
     threads = [threading.Thread(target=append) for _ in range(3)]
     interval = sys.getswitchinterval()
@@ -387,7 +386,8 @@ def test_closing_while_others_append_harms_neither_the_log_nor_other_files(tmp_p
         while time.monotonic() < deadline:
             current[0].close()
             for _ in range(6):  # takes the numbers that were just freed
-                bystanders.append(open(tmp_path / f"bystander{len(bystanders)}", "w+b"))
+                name = tmp_path / f"bystander{len(bystanders)}"
+                bystanders.append(open(name, "w+b"))  # noqa: SIM115
             current[0] = Log(tmp_path / "p")
             for file in bystanders:
                 assert os.fstat(file.fileno()).st_size == 0

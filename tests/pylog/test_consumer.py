@@ -303,11 +303,7 @@ def test_a_topic_that_is_deleted_is_an_event_and_made_anew_is_read_again(filled)
     with Consumer({"log.dir": filled, "auto.offset.reset": "earliest"}) as consumer:
         consumer.assign([TopicPartition("t", 0)])
         assert len(consumer.consume(100, timeout=20)) == 100
-        program = (
-            "import pylog\n"
-            f"with pylog.open({filled!r}) as log:\n"
-            "    log.delete_topic('t')\n"
-        )
+        program = f"import pylog\nwith pylog.open({filled!r}) as log:\n    log.delete_topic('t')\n"
         subprocess.run([sys.executable, "-c", program], check=True)
         message = consumer.poll(20)
         assert message.error().code() in (KafkaError._STATE, KafkaError.UNKNOWN_TOPIC_OR_PART)

@@ -164,7 +164,6 @@ def _print_results(
                 mean_delay,
             )
         )
-    console.out()
     console.table(
         ("carrier", "airline", "flights", "cancelled", "mean delay, min"),
         rows,

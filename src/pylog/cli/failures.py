@@ -68,7 +68,8 @@ def _kafka_error_message(exc: BaseException) -> str | None:
         return None
     error = exc.args[0] if exc.args else None
     if isinstance(error, errors.KafkaError):
-        return f"{error.str()} [{error.name()}]"
+        # The names that begin with _ are librdkafka's own and tell a reader nothing.
+        return error.str() if error.name().startswith("_") else f"{error.str()} [{error.name()}]"
     return str(exc)
 
 

@@ -187,7 +187,7 @@ def _read_columns(
 ) -> None:
     import pylog
 
-    with pylog.open(folder) as log:
+    with pylog.open(folder, read_only=True) as log:
         reader = log.topic(topic)
         for start in starts:
             offset = start.offset

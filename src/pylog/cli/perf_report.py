@@ -153,7 +153,6 @@ def publish(
         return
     for line in summary_lines:
         console.out(line)
-    console.out()
     rows = [
         ("records", console.count_text(report.records)),
         ("time", f"{report.seconds:.3f} s"),

@@ -49,6 +49,8 @@ class SecondProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            # Out of the terminal's reach: a Ctrl-C is for us; it ends when its stdin does.
+            process_group=0,
         )
         try:
             self._reader.start()
