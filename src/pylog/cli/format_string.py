@@ -11,7 +11,7 @@ import base64
 import json
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 TIMESTAMP_TYPES = {1: "create", 2: "logappend"}
@@ -20,6 +20,8 @@ _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|.)", re.DOTALL)
 _LETTERS = {"n": b"\n", "t": b"\t", "r": b"\r"}
 
 Formatter = Callable[[Any], bytes]
+
+_json = json.encoder.encode_basestring  # one string; six times faster than dumps of a dict
 
 
 def unescape(text: str) -> bytes:
@@ -59,54 +61,59 @@ def compile_format(format_string: str, null: bytes = b"") -> Formatter:
         ValueError: a letter that is not in the list, or a lone % at the end.
     """
     fields = _fields(null)
-    parts: list[bytes | Formatter] = []
+    template: list[bytes] = []
+    getters: list[Callable[[Any], Any]] = []
     rest = format_string
     while rest:
         literal, percent, rest = rest.partition("%")
-        if literal:
-            parts.append(unescape(literal))
+        template.append(unescape(literal).replace(b"%", b"%%"))
         if not percent:
             break
         letter, rest = rest[:1], rest[1:]
         if letter == "%":
-            parts.append(b"%")
+            template.append(b"%%")
         elif letter in fields:
-            parts.append(fields[letter])
+            conversion, getter = fields[letter]
+            template.append(conversion)
+            getters.append(getter)
         else:
             raise ValueError(
                 f"%{letter} is not a field; there are %{' %'.join(sorted(fields))} and %%"
                 if letter
                 else "a lone % at the end; write %% for a percent sign"
             )
-    return _joined(parts)
+    joined = b"".join(template)
 
-
-def _joined(parts: list[bytes | Formatter]) -> Formatter:
     def format_message(message: Any) -> bytes:
-        return b"".join(part if isinstance(part, bytes) else part(message) for part in parts)
+        return joined % tuple([getter(message) for getter in getters])
 
     return format_message
 
 
-def _fields(null: bytes) -> dict[str, Formatter]:
+def _fields(null: bytes) -> dict[str, tuple[bytes, Callable[[Any], Any]]]:
+    """Return how each letter is converted, and what it takes from a message."""
+
     def text_of(data: bytes | None) -> bytes:
         return null if data is None else data
 
     return {
-        "t": lambda message: message.topic().encode(),
-        "p": lambda message: b"%d" % message.partition(),
-        "o": lambda message: b"%d" % message.offset(),
-        "T": lambda message: b"%d" % message.timestamp()[1],
-        "k": lambda message: text_of(message.key()),
-        "K": lambda message: b"%d" % _length(message.key()),
-        "s": lambda message: text_of(message.value()),
-        "S": lambda message: b"%d" % _length(message.value()),
-        "R": lambda message: struct.pack(">i", _length(message.value())),
-        "h": lambda message: b",".join(
-            name.encode() + b"=" + (b"NULL" if value is None else value)
-            for name, value in message.headers() or ()
-        ),
+        "t": (b"%b", lambda message: message.topic().encode()),
+        "p": (b"%d", lambda message: message.partition()),
+        "o": (b"%d", lambda message: message.offset()),
+        "T": (b"%d", lambda message: message.timestamp()[1]),
+        "k": (b"%b", lambda message: text_of(message.key())),
+        "K": (b"%d", lambda message: _length(message.key())),
+        "s": (b"%b", lambda message: text_of(message.value())),
+        "S": (b"%d", lambda message: _length(message.value())),
+        "R": (b"%b", lambda message: struct.pack(">i", _length(message.value()))),
+        "h": (b"%b", lambda message: _headers_text(message.headers() or ())),
     }
+
+
+def _headers_text(headers: Iterable[tuple[str, bytes | None]]) -> bytes:
+    return b",".join(
+        name.encode() + b"=" + (b"NULL" if value is None else value) for name, value in headers
+    )
 
 
 def _length(data: bytes | None) -> int:
@@ -146,21 +153,27 @@ def format_json(message: Any) -> bytes:
     string; they come as {"base64": "..."}, so that nothing is lost.
     """
     timestamp_type, timestamp_ms = message.timestamp()
-    envelope: dict[str, Any] = {
-        "topic": message.topic(),
-        "partition": message.partition(),
-        "offset": message.offset(),
-    }
+    time_text = headers_text = ""
     if timestamp_type in TIMESTAMP_TYPES:
-        envelope["tstype"] = TIMESTAMP_TYPES[timestamp_type]
-        envelope["ts"] = timestamp_ms
-    envelope["broker"] = 0
+        time_text = f'"tstype":"{TIMESTAMP_TYPES[timestamp_type]}","ts":{timestamp_ms},'
     headers = message.headers()
     if headers:
-        envelope["headers"] = [item for name, value in headers for item in (name, json_text(value))]
-    envelope["key"] = json_text(message.key())
-    envelope["payload"] = json_text(message.value())
-    return json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode()
+        words = [item for name, value in headers for item in (name, json_text(value))]
+        headers_text = f'"headers":{json.dumps(words, ensure_ascii=False)},'
+    return (
+        f'{{"topic":{_json(message.topic())},"partition":{message.partition()},'
+        f'"offset":{message.offset()},{time_text}"broker":0,{headers_text}'
+        f'"key":{_json_bytes(message.key())},"payload":{_json_bytes(message.value())}}}'
+    ).encode()
+
+
+def _json_bytes(data: bytes | None) -> str:
+    if data is None:
+        return "null"
+    try:
+        return _json(data.decode("utf-8"))
+    except UnicodeDecodeError:
+        return json.dumps(json_text(data))
 
 
 def json_text(data: bytes | None) -> str | dict[str, str] | None:
