@@ -180,6 +180,7 @@ cdef extern from "c/shared.h" nogil:
         uint8_t boot_id[16]
         uint64_t device
         uint64_t inode
+        pl_commit commit[2]
         uint32_t needs_repair
         int64_t durable_segment_base_offset
         int64_t durable_position

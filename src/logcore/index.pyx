@@ -66,12 +66,17 @@ cdef int64_t _search(object mapping, int64_t count, int64_t target,
 def _map_entries(path, size, entry_size):
     """(mapping, entry count) of an index file; the mapping is None where there is no entry.
 
-    A file is mapped to the last whole entry that both the file and `size` hold.
+    A file is mapped to the last whole entry that both the file and `size` hold. One that cannot be
+    opened or mapped is an index without entries: look-ups scan.
     """
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    except FileNotFoundError:
+        return _map_file(path, size, entry_size)
+    except OSError:
         return None, 0
+
+
+def _map_file(path, size, entry_size):
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     try:
         file_size = os.fstat(fd).st_size
         count = (file_size if size is None else min(size, file_size)) // entry_size

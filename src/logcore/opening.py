@@ -23,7 +23,7 @@ from logcore.recovery import Recovered
 if TYPE_CHECKING:
     from logcore.shared import SharedState
 
-_READY, _POISONED = 2, 3  # c/shared.h
+_RECOVERING, _READY, _POISONED = 1, 2, 3  # c/shared.h
 
 
 def check_recovery_mode(mode: str) -> str:
@@ -54,8 +54,8 @@ def prepare_folder(
     else:
         if not stat.S_ISDIR(status.st_mode):
             raise UnsupportedFormatError(f"{path}: not a folder")
-    _check_file_system(path, allow_network_file_system)
     try:
+        _check_file_system(path, allow_network_file_system)
         if create:
             os.makedirs(path, mode=0o700, exist_ok=True)
         _check_folder(path, create=create, topic_id=topic_id)

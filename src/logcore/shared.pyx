@@ -221,8 +221,15 @@ cdef class SharedState:
                 or (<char *>self.state.boot_id)[:PL_BOOT_ID_SIZE] != boot_id()
                 or self.state.device != info.st_dev or self.state.inode != info.st_ino):
             return False
-        pl_read_commit(self.state, &commit)
-        return commit.crc == pl_commit_crc(&commit)
+        cdef uint64_t seq = pl_read_commit(self.state, &commit)
+        if commit.crc != pl_commit_crc(&commit):
+            return False
+        # The other record is the one before, or unfinished. A later one, or a durable offset beyond
+        # the end, says that `seq` is damaged: the files then tell where the log ends.
+        cdef pl_commit other = self.state.commit[(seq + 1) & 1]
+        return (pl_load_durable_offset(self.state) <= commit.log_end_offset
+                and (other.crc != pl_commit_crc(&other)
+                     or other.log_end_offset <= commit.log_end_offset))
 
     def publish_ready(self, commit, durable_offset, durable_segment_base_offset, durable_position):
         """Fill the page anew and let others in. Only for who was answered True at open.

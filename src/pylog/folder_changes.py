@@ -206,8 +206,8 @@ def _belongs(path: str, topic_id: uuid.UUID) -> bool:
     except (FileNotFoundError, NotADirectoryError):
         begun = os.path.basename(metadata_path) + layout.TEMPORARY_SUFFIX
         return os.path.isdir(path) and set(_names(path)) <= {begun}
-    except (LogError, OSError):
-        return False
+    except LogError:
+        return False  # damaged metadata: whose it is cannot be told. Other errors are the caller's
 
 
 def _lock_file(path: str, timeout_ms: int) -> int:

@@ -198,7 +198,8 @@ def recover_on_a_full_disk(path: str, tail_bytes: int, has_mark: bool, rolls: bo
     disk.fill()
     with Log(partition, CONFIG) as log:
         assert log.recovered is not None
-        assert log.recovered.cut_bytes == tail_bytes
+        # Kept where there is room for a copy; else lost, with a warning: nobody was told of them.
+        assert log.recovered.cut_bytes in (0, tail_bytes)
         assert values(log) == [value_at(n, 700) for n in range(100)]
         with pytest.raises(DiskFullError):
             while True:  # the tail may have left some room
