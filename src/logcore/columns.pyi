@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Buffer
 
+from logcore.batch import MAX_DECOMPRESSED_BYTES as MAX_DECOMPRESSED_BYTES
 from logcore.reader import LogReader
 
 if TYPE_CHECKING:
