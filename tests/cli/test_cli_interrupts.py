@@ -72,7 +72,7 @@ def test_perf_consume_and_follow_end_at_once(cli: Cli):
 @pytest.mark.parametrize(
     "words",
     [
-        ["topics", "create", "new"],
+        ["topics", "create", "new", "--if-not-exists"],
         ["produce", "numbers"],
         ["consume", "numbers"],
         ["doctor"],

@@ -194,12 +194,17 @@ class _Follower:
         self._consumer.close()
 
     def _take(self, received: list["Message"]) -> None:
-        wanted = []
+        wanted: list[Message] = []
         for message in received:
             if message.error() is not None:
+                self._print(wanted)  # what came before the event is seen before it
+                wanted = []
                 self._take_event(message)
             elif message.partition() in self._unfinished and not self._is_past_stop(message):
                 wanted.append(message)
+        self._print(wanted)
+
+    def _print(self, wanted: "list[Message]") -> None:
         if wanted:
             self._printer.print_all(wanted)
             self._bar.advance(len(wanted))
