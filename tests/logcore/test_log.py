@@ -238,6 +238,8 @@ def test_a_roll_that_fails_leaves_no_segment_behind(path: Path) -> None:
         fillers = []
         while len(os.listdir("/proc/self/fd")) <= used + 1:
             fillers.append(os.open("/dev/null", os.O_RDONLY))
+        # No number below is free now, whatever this process was started with; these are to close.
+        fillers += [os.open("/dev/null", os.O_RDONLY) for _ in range(3)]
         try:
             # The active files are closed for the roll; then one may be opened, and no second.
             top = max(map(int, os.listdir("/proc/self/fd")))
