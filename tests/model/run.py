@@ -1,0 +1,100 @@
+"""A run: topics are made, workers work under faults, everything is read and checked."""
+
+import os
+import tempfile
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from tests.model import producers, readers
+from tests.model.facts import Anomaly
+from tests.model.history import Journal, count_operations, read_all
+from tests.model.layout import TOPIC_CONFIGS, TOPICS
+from tests.model.nemesis import Nemesis, Slot, in_child
+from tests.model.verdict import find_anomalies
+
+from pylog.log_dir import LogDir
+
+INTERVAL = 300
+
+
+@dataclass
+class Report:
+    """What a run was and what it found."""
+
+    seed: int
+    operations: dict[str, int]
+    faults: Counter[str]
+    anomalies: list[Anomaly]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def lines(self) -> list[str]:
+        """A few lines for a person."""
+        total = sum(self.operations.values())
+        kinds = ", ".join(f"{name} {n:,}" for name, n in sorted(self.operations.items()))
+        faults = ", ".join(f"{name} {n:,}" for name, n in sorted(self.faults.items()))
+        spent = ", ".join(f"{name} {s:.1f} s" for name, s in self.seconds.items())
+        return [f"{total:,} operations: {kinds}", f"faults: {faults}", f"took: {spent}"]
+
+
+def slots() -> list[Slot]:
+    """The processes of a run."""
+    return [
+        Slot("producer", partial(producers.produce, is_idempotent=False), {}, ("send",)),
+        Slot("producer", partial(producers.produce, is_idempotent=False), {}, ("send",)),
+        _reader("read_uncommitted"),
+        _reader("read_committed"),
+    ]
+
+
+def _reader(isolation: str) -> Slot:
+    return Slot(
+        "reader", partial(readers.read, isolation=isolation), {"isolation": isolation}, ("read",)
+    )
+
+
+def run(folder: Path, seed: int, operations: int) -> Report:
+    """Make one run in an empty folder, and judge it.
+
+    Args:
+        folder: for the log and the histories.
+        seed: of workers and faults.
+        operations: how many, as history.count_operations counts them.
+    """
+    log, notes = str(folder / "log"), folder / "notes"
+    notes.mkdir()
+    times = {}
+    started_s = time.monotonic()
+    in_child(partial(_make_topics, log))
+    nemesis = Nemesis(log, str(notes), slots(), seed, INTERVAL)
+    nemesis.run(operations)
+    times["faults"] = time.monotonic() - started_s
+    started_s = time.monotonic()
+    in_child(partial(_read_finally, log, str(notes)))
+    times["reading"] = time.monotonic() - started_s
+    started_s = time.monotonic()
+    histories = read_all(notes)
+    anomalies = find_anomalies(histories)
+    times["checking"] = time.monotonic() - started_s
+    return Report(seed, count_operations(histories), nemesis.counts, anomalies, times)
+
+
+def _make_topics(log: str) -> None:
+    with LogDir.open(log) as log_dir:
+        for topic, count in TOPICS.items():
+            log_dir.create_topic(topic, count, TOPIC_CONFIGS)
+
+
+def _read_finally(log: str, notes: str) -> None:
+    for process, isolation in ((0, "read_uncommitted"), (1 << 31, "read_committed")):
+        journal = Journal(notes, process, "final", isolation=isolation, is_final=True)
+        readers.read_all(log, journal, isolation)
+
+
+def fresh_folder() -> Path:
+    """A folder in memory, where a sync costs nothing; on the disk where there is none."""
+    memory = Path("/dev/shm")
+    in_memory = memory if os.access(memory, os.W_OK) else None
+    return Path(tempfile.mkdtemp(prefix="pylog-model-", dir=in_memory))
