@@ -42,6 +42,7 @@ from pylog.admin_types import (
 )
 from pylog.errors import KafkaError, KafkaException
 from pylog.folder_errors import as_kafka_exception, refuse
+from pylog.internal_topics import is_internal
 from pylog.log_dir import LogDir
 from pylog.metadata import BROKER_ID, ClusterMetadata, describe_cluster
 from pylog.types import OFFSET_END, TopicPartition
@@ -197,7 +198,7 @@ class AdminClient:
             operations: list[Any] | None = (
                 [] if options.get("include_authorized_operations") else None
             )
-            return TopicDescription(name, topic_id, False, partitions, operations)
+            return TopicDescription(name, topic_id, is_internal(name), partitions, operations)
 
         return self._each(topics.topic_names, lambda name: name, describe)
 

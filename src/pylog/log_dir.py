@@ -14,7 +14,7 @@ import os
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from logcore import layout, partition_metadata
 from logcore.config import ConfigError
@@ -45,6 +45,8 @@ _OPTIONS = {
     "allow_network_file_system": False,
 }
 
+_Attached = TypeVar("_Attached")
+
 ConfigChange = Callable[[Mapping[str, str]], Mapping[str, Any]]
 
 _open_dirs: dict[tuple[Any, ...], "LogDir"] = {}
@@ -62,6 +64,7 @@ class LogDir:
         self._uses = 0
         self._lock = threading.RLock()  # taken after that of FolderChanges
         self._logs: dict[tuple[str, int], tuple[uuid.UUID, Log]] = {}
+        self._attached: dict[Any, Any] = {}
         self._table = TopicTable(os.path.join(path, TOPICS_DIR))
         self._changes = FolderChanges(path, self._table, options)
         self._housekeeper: Housekeeper | None = None
@@ -168,7 +171,20 @@ class LogDir:
         self._lock = threading.RLock()
         self._housekeeper = None
         self._logs = {}
+        self._attached = {}
         self._changes.forget_parent()
+
+    def attached(self, kind: Callable[["LogDir"], _Attached]) -> _Attached:
+        """The one object of a kind that goes with this folder, made at its first use.
+
+        Args:
+            kind: makes it; a forked child makes its own.
+        """
+        with self._lock:
+            known: _Attached | None = self._attached.get(kind)
+            if known is None:
+                known = self._attached[kind] = kind(self)
+            return known
 
     @property
     def cluster_id(self) -> str:
