@@ -19,6 +19,7 @@ from logcore.log import Log
 from pylog.appender import Appender
 from pylog.errors import KafkaError, KafkaException, from_log_error
 from pylog.fetcher import Fetcher, PartitionFetch
+from pylog.internal_topics import refuse_internal
 from pylog.log_dir import LogDir
 from pylog.message import Message
 from pylog.partitioner import PARTITIONERS
@@ -114,6 +115,8 @@ class EventLog:
             configs: Kafka's topic configs for a new topic.
         """
         self._check_open()
+        if not self._log_dir.is_read_only:
+            refuse_internal(name)
         if self._log_dir.is_read_only or name in self._log_dir.topics():
             self._log_dir.topic(name)
         else:

@@ -17,6 +17,7 @@ from logcore.log import Log
 from pylog import config as client_config
 from pylog.accumulator import Accumulator
 from pylog.errors import KafkaError, KafkaException, from_log_error
+from pylog.internal_topics import refuse_internal
 from pylog.log_dir import LogDir
 from pylog.message import Message
 from pylog.metadata import ClusterMetadata, describe_cluster
@@ -81,6 +82,7 @@ class Producer(Accumulator):
 
     def _open_topic(self, topic: str) -> list[tuple[int, Log]]:
         """Partitions of a topic and their logs; an unknown topic is made, as a broker would."""
+        refuse_internal(topic)
         try:
             return list(enumerate(self._log_dir.partitions(topic)))
         except KafkaException as error:

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+import pylog
 from pylog.admin import AdminClient
 from pylog.errors import KafkaError, KafkaException
 from pylog.internal_topics import (
@@ -76,6 +77,19 @@ def test_users_records_are_refused():
             refuse_internal(topic)
         assert raised.value.args[0] == KafkaError.TOPIC_EXCEPTION
     refuse_internal("__of_mine")
+
+
+def test_a_producer_may_not_write_to_them(tmp_path):
+    producer = pylog.Producer({"log.dir": str(tmp_path)})
+    for _ in range(2):
+        with pytest.raises(KafkaException, match="internal topic") as raised:
+            producer.produce(OFFSETS_TOPIC, b"value")
+        assert raised.value.args[0] == KafkaError.TOPIC_EXCEPTION
+    assert len(producer) == 0
+    with pylog.open(tmp_path) as log, pytest.raises(KafkaException, match="internal topic"):
+        log.topic(TRANSACTIONS_TOPIC)
+    with LogDir.open(tmp_path) as log_dir:
+        assert log_dir.topics() == {}
 
 
 def test_a_folder_without_the_right_to_write_has_none(tmp_path):
