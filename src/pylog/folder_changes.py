@@ -76,7 +76,7 @@ class FolderChanges:
             LockTimeoutError: another one took longer than `timeout_ms`.
         """
         with self._thread_lock:
-            self._lock_fd = _lock_file(os.path.join(self.path, LOCK_FILE), timeout_ms)
+            self._lock_fd = lock_file(os.path.join(self.path, LOCK_FILE), timeout_ms)
             try:
                 for name in (PENDING_DIR, DELETED_DIR):
                     os.makedirs(os.path.join(self.path, name), mode=0o700, exist_ok=True)
@@ -210,7 +210,7 @@ def _belongs(path: str, topic_id: uuid.UUID) -> bool:
         return False  # damaged metadata: whose it is cannot be told. Other errors are the caller's
 
 
-def _lock_file(path: str, timeout_ms: int) -> int:
+def lock_file(path: str, timeout_ms: int) -> int:
     """Take the lock that a file stands for: the descriptor that holds it."""
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     deadline_s = time.monotonic() + timeout_ms / 1000

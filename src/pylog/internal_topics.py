@@ -9,11 +9,14 @@ TransactionStateManager.transactionTopicConfigs.
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from logcore.log import Log
 from pylog.errors import KafkaError, KafkaException
 from pylog.folder_errors import refuse
-from pylog.log_dir import LogDir
+
+if TYPE_CHECKING:
+    from pylog.log_dir import LogDir
 
 OFFSETS_TOPIC = "__consumer_offsets"
 TRANSACTIONS_TOPIC = "__transaction_state"
@@ -70,7 +73,7 @@ def partition_of(key: str, count: int) -> int:
     return 0 if signed == -(1 << 31) else abs(signed) % count
 
 
-def find_partition(log_dir: LogDir, topic: str, key: str) -> Log | None:
+def find_partition(log_dir: "LogDir", topic: str, key: str) -> Log | None:
     """The Log that holds the records of `key`, None while the topic is not made.
 
     Raises:
@@ -85,7 +88,7 @@ def find_partition(log_dir: LogDir, topic: str, key: str) -> Log | None:
         raise
 
 
-def open_partition(log_dir: LogDir, topic: str, key: str) -> Log:
+def open_partition(log_dir: "LogDir", topic: str, key: str) -> Log:
     """The Log that holds the records of `key`; the topic is made at its first use.
 
     Raises:

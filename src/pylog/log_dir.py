@@ -68,6 +68,7 @@ class LogDir:
         self._table = TopicTable(os.path.join(path, TOPICS_DIR))
         self._changes = FolderChanges(path, self._table, options)
         self._housekeeper: Housekeeper | None = None
+        self.on_close: list[Callable[[], None]] = []  # what others keep open of this folder
         self.meta = open_meta(
             path,
             create=create and not read_only,
@@ -129,6 +130,8 @@ class LogDir:
                 return
             del _open_dirs[self._key]
         self._stop_housekeeper()
+        for close in self.on_close:
+            close()
         with self._lock:
             logs = self.open_logs()
             self._logs.clear()
@@ -170,6 +173,7 @@ class LogDir:
         """In a forked child: locks, threads and open partitions are the parent's."""
         self._lock = threading.RLock()
         self._housekeeper = None
+        self.on_close = []
         self._logs = {}
         self._attached = {}
         self._changes.forget_parent()
@@ -441,6 +445,10 @@ class LogDir:
     def open_logs(self) -> list[Log]:
         """The Logs that this process has open now."""
         return [log for _, log in list(self._logs.values())]
+
+    def open_partitions(self) -> list[tuple[tuple[str, int], Log]]:
+        """(topic, partition) and Log of what this process has open now."""
+        return [(name, log) for name, (_, log) in list(self._logs.items())]
 
 
 def _is_durable(log: Log) -> bool:
