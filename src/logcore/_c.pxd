@@ -5,7 +5,9 @@ from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, u
 
 cdef extern from "c/bytes.h" nogil:
     uint32_t pl_load_u32(const uint8_t *p)
+    int32_t pl_load_i32(const uint8_t *p)
     int64_t pl_load_i64(const uint8_t *p)
+    void pl_store_u16(uint8_t *p, uint16_t value)
     void pl_store_u32(uint8_t *p, uint32_t value)
     void pl_store_u64(uint8_t *p, uint64_t value)
 
@@ -79,6 +81,9 @@ cdef extern from "c/batch.h" nogil:
     uint32_t pl_batch_crc(const uint8_t *p, size_t size)
     void pl_seal_batch(uint8_t *p, size_t size, int16_t attributes, int32_t record_count,
                        int64_t base_timestamp_ms, int64_t max_timestamp_ms)
+    void pl_seal_producer_batch(uint8_t *p, size_t size, int16_t attributes, int32_t record_count,
+                                int64_t base_timestamp_ms, int64_t max_timestamp_ms,
+                                int64_t producer_id, int16_t producer_epoch, int32_t base_sequence)
     void pl_stamp_log_append_time(uint8_t *p, size_t size, int64_t now_ms)
     size_t pl_record_bound(int64_t key_size, int64_t value_size, size_t headers_size)
     uint8_t *pl_put_record(uint8_t *p, int64_t timestamp_delta_ms, int32_t offset_delta,
@@ -92,10 +97,60 @@ cdef extern from "c/batch.h" nogil:
     int64_t pl_record_timestamp(const pl_batch *batch, const pl_record *record)
 
 
+cdef extern from "c/producers.h" nogil:
+    enum:
+        PL_PRODUCER_BATCHES
+        PL_PRODUCER_OK
+        PL_PRODUCER_DUPLICATE
+        PL_PRODUCER_OUT_OF_ORDER
+        PL_PRODUCER_OLD_EPOCH
+        PL_PRODUCER_NOT_TRANSACTIONAL
+        PL_PRODUCER_COORDINATOR_FENCED
+
+    struct pl_producer_batch:
+        int64_t last_offset
+        int64_t timestamp_ms
+        int32_t last_sequence
+        int32_t offset_delta
+
+    struct pl_producer:
+        int64_t producer_id
+        int64_t last_timestamp_ms
+        int64_t transaction_first_offset
+        int32_t coordinator_epoch
+        int16_t epoch
+        int16_t batch_count
+        pl_producer_batch batch[5]
+
+    struct pl_producers:
+        pl_producer *table
+        size_t capacity
+        size_t count
+        size_t open_transactions
+
+    void pl_producers_free(pl_producers *producers)
+    int pl_producers_reserve(pl_producers *producers)
+    pl_producer *pl_find_producer(const pl_producers *producers, int64_t producer_id)
+    pl_producer *pl_put_producer(pl_producers *producers, int64_t producer_id)
+    int pl_check_producer(const pl_producers *producers, const pl_batch *batch,
+                          int64_t *base_offset)
+    int pl_check_marker(const pl_producers *producers, const pl_batch *batch,
+                        int32_t coordinator_epoch)
+    void pl_note_batch(pl_producers *producers, const pl_batch *batch)
+    int64_t pl_note_marker(pl_producers *producers, const pl_batch *batch,
+                           int32_t coordinator_epoch)
+    int64_t pl_first_unstable_offset(const pl_producers *producers, int64_t producer_id)
+    int pl_expire_producers(pl_producers *producers, int64_t least_timestamp_ms)
+
+
 cdef extern from "c/index.h" nogil:
     enum:
         PL_OFFSET_ENTRY_SIZE
         PL_TIME_ENTRY_SIZE
+        PL_TXN_ENTRY_SIZE
+    void pl_put_txn_entry(uint8_t *p, int64_t producer_id, int64_t first_offset,
+                          int64_t last_offset, int64_t last_stable_offset)
+    int64_t pl_txn_entry_last_offset(const uint8_t *p)
     void pl_put_offset_entry(uint8_t *p, uint32_t relative_offset, uint32_t position)
     void pl_put_time_entry(uint8_t *p, int64_t timestamp_ms, uint32_t relative_offset)
     int64_t pl_offset_lower_bound(const uint8_t *entries, int64_t count, int64_t target)
@@ -167,6 +222,8 @@ cdef extern from "c/shared.h" nogil:
         int64_t segment_list_generation
         int64_t last_stable_offset
         int64_t leader_epoch
+        int64_t first_unstable_offset
+        int64_t producer_batch_count
         uint64_t crc
 
     struct pl_slot:

@@ -14,6 +14,10 @@ cdef class BatchBuilder:
     cdef int64_t max_timestamp_ms
     cdef readonly int codec
     cdef readonly object level
+    cdef int64_t producer_id         # -1 none
+    cdef int16_t producer_epoch
+    cdef int32_t base_sequence
+    cdef int16_t attributes          # beside the codec: transactional, control
 
     cdef int reserve(self, size_t extra) except -1
     cdef int put(self, int64_t timestamp_ms, const uint8_t *key, int32_t key_size,

@@ -9,8 +9,17 @@ _Headers: TypeAlias = Mapping[str, _HeaderValue] | Iterable[tuple[str, _HeaderVa
 MAX_DECOMPRESSED_BYTES: Final[int]
 MAX_FIELD_BYTES: Final[int]
 STATUS_TEXT: Final[dict[int, str]]
+CONTROL_TYPES: Final[dict[int, str]]
 
 def crc32c(data: Buffer, value: int = 0, use_table: bool = False) -> int: ...
+def control_batch(
+    producer_id: int,
+    producer_epoch: int,
+    is_commit: bool,
+    coordinator_epoch: int,
+    timestamp_ms: int,
+) -> bytes: ...
+def control_type(batch: BatchView) -> str | None: ...
 def iter_batches(data: Buffer, check: bool = True) -> Iterator[BatchView]: ...
 def iter_records(data: Buffer) -> Iterator[Record]: ...
 
@@ -32,6 +41,13 @@ class BatchBuilder:
         key: Buffer | None,
         value: Buffer | None,
         headers: _Headers | None = None,
+    ) -> None: ...
+    def set_producer(
+        self,
+        producer_id: int,
+        producer_epoch: int,
+        base_sequence: int,
+        is_transactional: bool = False,
     ) -> None: ...
     def build(self) -> bytes: ...
 

@@ -4,6 +4,8 @@ The byte table stands in c/batch.h. This module is for whole batches; the hot lo
 call the same C functions through `put` and LogReader.
 """
 
+import struct
+
 cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
@@ -19,7 +21,7 @@ from logcore._c cimport (
     PL_CODEC_MASK, PL_CONTROL_BIT, PL_LOG_APPEND_TIME_BIT, PL_TRANSACTIONAL_BIT,
     pl_batch, pl_check_batch, pl_check_batch_header, pl_crc32c, pl_crc32c_init, pl_crc32c_table,
     pl_get_header, pl_get_record, pl_put_record, pl_put_varlong, pl_record,
-    pl_record_bound, pl_record_timestamp, pl_seal_batch,
+    pl_record_bound, pl_record_timestamp, pl_seal_producer_batch,
 )
 
 from logcore import codecs
@@ -139,6 +141,8 @@ cdef class BatchBuilder:
         self.level = level
         self.buffer = NULL
         self.capacity = 0
+        self.producer_id = self.producer_epoch = self.base_sequence = -1
+        self.attributes = 0
         self.reset()
 
     def __dealloc__(self):
@@ -234,8 +238,10 @@ cdef class BatchBuilder:
             memcpy(self.buffer + PL_BATCH_HEADER_SIZE, PyBytes_AS_STRING(packed), packed_size)
             self.size = PL_BATCH_HEADER_SIZE + packed_size
         with nogil:
-            pl_seal_batch(self.buffer, self.size, attributes | <int16_t>self.codec,
-                          self.record_count, self.base_timestamp_ms, self.max_timestamp_ms)
+            pl_seal_producer_batch(
+                self.buffer, self.size, attributes | self.attributes | <int16_t>self.codec,
+                self.record_count, self.base_timestamp_ms, self.max_timestamp_ms,
+                self.producer_id, self.producer_epoch, self.base_sequence)
         return 0
 
     def append(self, int64_t timestamp_ms, key, value, headers=None):
@@ -277,6 +283,21 @@ cdef class BatchBuilder:
             if key is not None:
                 PyBuffer_Release(&key_view)
 
+    def set_producer(self, int64_t producer_id, int16_t producer_epoch, int32_t base_sequence,
+                     bint is_transactional=False):
+        """Whose batch it will be, from now on: what lets the log tell a retry from new records.
+
+        Args:
+            producer_id: -1 for none.
+            producer_epoch: rises when another takes over the id.
+            base_sequence: of the first record; the next batch's is higher by the record count.
+            is_transactional: the records count once a marker commits them.
+        """
+        self.producer_id = producer_id
+        self.producer_epoch = producer_epoch
+        self.base_sequence = base_sequence
+        self.attributes = PL_TRANSACTIONAL_BIT if is_transactional else 0
+
     def build(self):
         """The finished batch as bytes; the builder is empty again."""
         if self.record_count == 0:
@@ -285,6 +306,42 @@ cdef class BatchBuilder:
         built = PyBytes_FromStringAndSize(<char *>self.buffer, self.size)
         self.reset()
         return built
+
+
+# ---- markers ----
+
+CONTROL_TYPES = {0: "abort", 1: "commit"}   # and others, which are not about transactions
+
+
+def control_batch(int64_t producer_id, int16_t producer_epoch, bint is_commit,
+                  int32_t coordinator_epoch, int64_t timestamp_ms):
+    """The marker that ends a transaction in one partition: a batch of one record, 78 bytes.
+
+    Its key is int16 version 0 and int16 type, 0 abort or 1 commit; its value is int16 version 0 and
+    int32 coordinator_epoch. Source: Kafka EndTransactionMarker, ControlRecordType.
+    """
+    builder = BatchBuilder()
+    builder.append(timestamp_ms, struct.pack(">hh", 0, 1 if is_commit else 0),
+                   struct.pack(">hi", 0, coordinator_epoch))
+    builder.producer_id = producer_id
+    builder.producer_epoch = producer_epoch
+    builder.attributes = PL_TRANSACTIONAL_BIT | PL_CONTROL_BIT
+    return builder.build()
+
+
+def control_type(batch):
+    """What a control batch says: "abort" or "commit", None for any other batch.
+
+    Args:
+        batch: BatchView.
+    """
+    if not batch.is_control or batch.record_count == 0:
+        return None
+    key = batch.records()[0].key or b""
+    if len(key) < 4:
+        raise CorruptRecordError(f"a control record at offset {batch.base_offset} has a short key",
+                                 offset=batch.base_offset)
+    return CONTROL_TYPES.get(struct.unpack_from(">h", key, 2)[0])
 
 
 # ---- decode ----

@@ -14,8 +14,8 @@ from libc.string cimport memcpy
 
 from logcore._c cimport (
     PL_BATCH_BAD_COUNT, PL_BATCH_HEADER_SIZE, PL_BATCH_OK, PL_CODEC_MASK, PL_CONTROL_BIT,
-    pl_batch, pl_batch_status, pl_check_batch, pl_crc32c_init, pl_get_record, pl_record,
-    pl_record_timestamp,
+    PL_TRANSACTIONAL_BIT, pl_batch, pl_batch_status, pl_check_batch, pl_crc32c_init, pl_get_record,
+    pl_record, pl_record_timestamp,
 )
 from logcore.batch cimport corrupt_batch, decompress_records
 from logcore.reader cimport LogReader
@@ -219,11 +219,15 @@ def read_columns(LogReader reader not None, int64_t max_records, int64_t max_byt
                              or is_compressed != bool(batch.attributes & PL_CODEC_MASK)):
             break
         reader.check_place(&batch, reader.position)
+        if reader.read_committed and not reader.is_stable(batch.base_offset):
+            break
         if (batch.record_count == 0
-                or batch.attributes & (PL_CODEC_MASK | PL_CONTROL_BIT)):
+                or batch.attributes & (PL_CODEC_MASK | PL_CONTROL_BIT | PL_TRANSACTIONAL_BIT)):
             # These fields decide what is passed over and how much is allocated: not before the CRC.
             _check_whole(reader, &batch, size)
-        if batch.record_count and not batch.attributes & PL_CONTROL_BIT:
+        if (batch.record_count and not batch.attributes & PL_CONTROL_BIT
+                and not (reader.read_committed and batch.attributes & PL_TRANSACTIONAL_BIT
+                         and reader.is_aborted(&batch))):
             is_compressed = bool(batch.attributes & PL_CODEC_MASK)
             placed.append((reader.position, size, batch.record_count))
             record_count += batch.record_count

@@ -11,6 +11,10 @@ LogError
  ├─ FsyncError                   a flush failed: the partition is poisoned
  ├─ LogIOError                   any other error of the operating system
  ├─ LockTimeoutError             a living process holds the writer lock
+ ├─ ProducerError                a producer with an id that is not in step with the log
+ │   ├─ OutOfOrderSequenceError    a batch is missing before this one
+ │   ├─ InvalidProducerEpochError  another producer took over its id
+ │   └─ InvalidTxnStateError       a batch outside of the open transaction
  ├─ UnsupportedFormatError       not ours, newer than us, or of another machine
  ├─ UnsupportedFileSystemError   a file system that cannot be shared safely
  ├─ ReadOnlyError                a write through a read-only open
@@ -161,6 +165,22 @@ class LockTimeoutError(LogError):
         super().__init__(message)
         self.pid = pid
         self.seconds = seconds
+
+
+class ProducerError(LogError):
+    """A producer with an id is not in step with what the log holds of it; nothing was written."""
+
+
+class OutOfOrderSequenceError(ProducerError):
+    """The batch does not follow the producer's last one: a batch between them is missing."""
+
+
+class InvalidProducerEpochError(ProducerError):
+    """A newer epoch of the producer id has written: another producer took over."""
+
+
+class InvalidTxnStateError(ProducerError):
+    """A batch outside of the transaction that its producer has open here."""
 
 
 class UnsupportedFormatError(LogError):

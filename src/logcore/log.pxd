@@ -2,6 +2,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 from logcore._c cimport pl_commit, pl_state
 from logcore.flusher cimport Flusher
+from logcore.producers cimport Producers
 from logcore.segment cimport SegmentMap
 from logcore.shared cimport SharedState, WakeWord
 from logcore.writer cimport SegmentWriter
@@ -27,6 +28,7 @@ cdef class Log:
 
     cdef SegmentWriter writer               # used only with the writer lock held
     cdef Flusher flusher                    # used only with the flush lock held
+    cdef Producers known_producers          # used only with the writer lock held
 
     # LogConfig in C
     cdef int64_t segment_bytes
@@ -42,6 +44,7 @@ cdef class Log:
     cdef int _lock_writer(self) except -1
     cdef void _unlock_writer(self) noexcept
     cdef int _write_mark(self) except -1
+    cdef raise_refused(self, int64_t result, int64_t expected_offset, int64_t log_end_offset)
     cdef int64_t append_raw(self, uint8_t *batch, size_t size, int64_t expected_offset) except -1
     cdef int64_t flush_to(self, int64_t offset) except -1
     cdef uint64_t load_commit(self, pl_commit *commit) except? 0

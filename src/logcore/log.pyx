@@ -14,25 +14,28 @@ cimport cython
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.exc cimport PyErr_CheckSignals
-from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint64_t
 from libc.string cimport memset
 from posix.unistd cimport close, usleep
 
 from logcore._c cimport (
     PL_BATCH_HEADER_SIZE, PL_BATCH_OK, PL_BATCH_PREFIX_SIZE, PL_CODEC_MASK, PL_RESERVED_BITS,
-    pl_batch, pl_bell_ring, pl_check_batch, pl_check_records, pl_clock_ns, pl_commit,
-    pl_crc32c_init, pl_load_durable_offset, pl_load_io_error, pl_load_seq, pl_lock_writer,
+    PL_TRANSACTIONAL_BIT, pl_batch, pl_bell_ring, pl_check_batch, pl_check_records, pl_clock_ns,
+    pl_commit, pl_crc32c_init, pl_load_batch, pl_load_durable_offset, pl_load_io_error,
+    pl_load_seq, pl_lock_writer,
     pl_poison, pl_publish_commit, pl_read_commit, pl_state, pl_unlock_writer, pl_wait_for_publish,
     pl_wake_followers, pl_wall_clock_ms,
 )
 from logcore.batch cimport decompress_records
 from logcore.flusher cimport Flusher
+from logcore.producers cimport Producers
 from logcore.reader cimport LogReader
 from logcore.segment cimport SegmentMap
 from logcore.shared cimport SharedState, fork_count
 from logcore.writer cimport POISONED, WRONG_OFFSET, SegmentWriter
 
-from logcore import layout, opening, recovery_mark, segments, timestamps
+from logcore import layout, opening, recovery_mark, segments, timestamps, transaction_index
+from logcore.batch import control_batch
 from logcore.config import LogConfig
 from logcore.errors import (
     CorruptRecordError, FsyncError, InvalidRecordError, LogClosedError, OffsetMismatchError,
@@ -61,6 +64,8 @@ cdef int _check_client_batch(const uint8_t *data, size_t size, pl_batch *header)
             "that are not in use")
     if header.producer_id >= 0 and (header.producer_epoch < 0 or header.base_sequence < 0):
         raise InvalidRecordError("a batch with a producer id has an epoch and a sequence")
+    if header.producer_id < 0 and header.attributes & PL_TRANSACTIONAL_BIT:
+        raise InvalidRecordError("a transactional batch has a producer id")
     if header.attributes & PL_CODEC_MASK:
         try:
             unpacked = decompress_records(data, header)
@@ -101,6 +106,7 @@ cdef class Log:
         self.directory_fd = -1
         self.writer = SegmentWriter()
         self.flusher = Flusher()
+        self.known_producers = Producers()
         self.segments_generation = -1
 
     def __init__(self, path, config=None, *, read_only=False, create=True, recovery="strict",
@@ -122,6 +128,7 @@ cdef class Log:
         """Open the folder and the shared page: at first, and again in a forked child."""
         self.writer.forget()
         self.flusher.forget()
+        self.known_producers.forget()
         self.directory_fd = -1
         self.users = 0
         self.maps.clear()
@@ -158,6 +165,7 @@ cdef class Log:
         self.fixed_commit.max_timestamp_ms = commit["max_timestamp_ms"]
         self.fixed_commit.leader_epoch = commit["leader_epoch"]
         self.fixed_commit.last_stable_offset = commit["last_stable_offset"]
+        self.fixed_commit.first_unstable_offset = commit["first_unstable_offset"]
         # Indexes of files that nobody owns: as long as they are; look-ups are checked anyway.
         self.fixed_commit.offset_index_size = 1 << 40
         self.fixed_commit.time_index_size = 1 << 40
@@ -235,6 +243,7 @@ cdef class Log:
                 close(self.directory_fd)
         self.writer.forget()
         self.flusher.forget()
+        self.known_producers.forget()
         self.directory_fd = -1
         self.maps.clear()
         self.shared.close()
@@ -276,6 +285,8 @@ cdef class Log:
                 "log_start_offset": self.fixed_commit.log_start_offset,
                 "max_timestamp_ms": self.fixed_commit.max_timestamp_ms,
                 "leader_epoch": self.fixed_commit.leader_epoch,
+                "last_stable_offset": self.fixed_commit.last_stable_offset,
+                "first_unstable_offset": self.fixed_commit.first_unstable_offset,
                 "segment_list_generation": 0}
 
     @property
@@ -298,6 +309,13 @@ cdef class Log:
         return self.log_end_offset
 
     @property
+    def last_stable_offset(self):
+        """Records below it belong to no open transaction: how far read_committed reads."""
+        cdef pl_commit commit
+        self.load_commit(&commit)
+        return max(commit.last_stable_offset, commit.log_start_offset)
+
+    @property
     def durable_offset(self):
         """Records below it survive a power cut, as far as the disk keeps its word."""
         self.check_open()
@@ -317,10 +335,49 @@ cdef class Log:
         """Bytes of all .log files."""
         return sum(segment.size_bytes for segment in self.segments())
 
+    # ---- producers ----
+
+    def producers(self):
+        """producer_snapshots.ProducerInfo of every producer id that wrote here of late."""
+        self.check_writable()
+        return self.known_producers.describe(self)[0]
+
+    def append_marker(self, int64_t producer_id, int16_t producer_epoch, bint is_commit, *,
+                      int32_t coordinator_epoch=0, timestamp_ms=None):
+        """End a producer's transaction in this partition: its records count from now on, or never.
+
+        Args:
+            producer_id: of the producer.
+            producer_epoch: not below the one that wrote. A higher one fences those below it, also
+                where no transaction is open.
+            is_commit: False aborts.
+            coordinator_epoch: of who decided; a lower one than the last marker's is refused.
+            timestamp_ms: of the marker, None for now.
+
+        Returns:
+            The marker's offset.
+
+        Raises:
+            InvalidProducerEpochError: a newer epoch, or a newer coordinator, has written.
+        """
+        marker = control_batch(producer_id, producer_epoch, is_commit, coordinator_epoch,
+                               pl_wall_clock_ms() if timestamp_ms is None else timestamp_ms)
+        return self.append_raw(<uint8_t *>PyBytes_AS_STRING(marker), len(marker), -1)
+
+    def aborted_transactions(self, int64_t first_offset, int64_t end_offset):
+        """(producer_id, first_offset, last_offset) of the aborted ones that reach into a range.
+
+        The last offset is the marker's. Source: Kafka UnifiedLog.collectAbortedTransactions.
+        """
+        return transaction_index.collect(self, first_offset, end_offset)
+
     # ---- append ----
 
     def append(self, batch, int64_t expected_offset=-1):
         """Append one record batch v2 as a producer sends it; its base offset is set here.
+
+        A batch with a producer id is held against that producer's last ones: a retry is answered
+        with the offset it has, and nothing is written.
 
         Args:
             batch: bytes-like; copied first, so a later change of it does no harm.
@@ -333,6 +390,8 @@ cdef class Log:
         Raises:
             InvalidRecordError: the batch is malformed or not for clients to write.
             RecordTooLargeError, OffsetMismatchError, DiskFullError, FsyncError, LockTimeoutError.
+            OutOfOrderSequenceError, InvalidProducerEpochError, InvalidTxnStateError: what a broker
+                answers a producer that is not in step.
         """
         cdef Py_buffer view
         cdef pl_batch header
@@ -359,6 +418,7 @@ cdef class Log:
         cdef int status
         cdef int64_t deadline_ns = 0
         cdef pl_state *state
+        cdef pl_batch header
         cdef SharedState shared
         self.check_writable()
         if <int64_t>size > self.max_message_bytes or <int64_t>size > self.segment_bytes:
@@ -367,6 +427,9 @@ cdef class Log:
                 f"or segment.bytes={self.segment_bytes}")
         self.enter()
         try:
+            pl_load_batch(batch, &header)
+            if header.producer_id >= 0:
+                return self.known_producers.append(self, batch, size, &header, expected_offset)
             shared = self.shared
             state = shared.state
             while True:
@@ -375,7 +438,7 @@ cdef class Log:
                     if status >= 0:
                         now_ms = pl_wall_clock_ms()
                         result = self.writer.append(state, batch, size, expected_offset, now_ms,
-                                                    &log_end_offset)
+                                                    NULL, &log_end_offset)
                         pl_unlock_writer(state)
                         if result >= 0:
                             pl_wake_followers(state)
@@ -392,6 +455,10 @@ cdef class Log:
             self.leave()
         if result >= 0:
             return result
+        self.raise_refused(result, expected_offset, log_end_offset)
+
+    cdef raise_refused(self, int64_t result, int64_t expected_offset, int64_t log_end_offset):
+        """The error for what SegmentWriter.append answered."""
         if result == WRONG_OFFSET:
             raise OffsetMismatchError(
                 f"{self.path}: expected to append at offset {expected_offset}, the log ends at "
@@ -517,13 +584,18 @@ cdef class Log:
         self.maps[base_offset] = segment
         return segment
 
-    def reader(self, int64_t offset, int64_t fetch_bytes=256 << 10):
+    def reader(self, int64_t offset, int64_t fetch_bytes=256 << 10, *, bint read_committed=False):
         """A cursor that begins at `offset`.
+
+        Args:
+            offset: first wanted.
+            fetch_bytes: how many bytes of small batches to copy at a time.
+            read_committed: stop at last_stable_offset, and leave out what was aborted.
 
         Raises:
             OffsetOutOfRangeError: not within [log_start_offset, log_end_offset].
         """
-        return LogReader(self, offset, fetch_bytes)
+        return LogReader(self, offset, fetch_bytes, read_committed=read_committed)
 
     def read(self, int64_t offset, int64_t max_bytes):
         """Whole batches as they stand in the log, from the one that holds `offset`.
@@ -533,14 +605,16 @@ cdef class Log:
         """
         return LogReader(self, offset, max_bytes).read_batches(max_bytes)
 
-    def read_columns(self, int64_t offset, int64_t max_records=65536, int64_t max_bytes=64 << 20):
+    def read_columns(self, int64_t offset, int64_t max_records=65536, int64_t max_bytes=64 << 20,
+                     *, bint read_committed=False):
         """Records as numpy arrays of offsets, timestamps and the places of keys and values.
 
         See columns.Columns. Returns at least one batch's records, empty at the log end; at a
         segment's end it stops short: go on at `columns.next_offset`.
         """
         from logcore.columns import read_columns
-        return read_columns(LogReader(self, offset), max_records, max_bytes)
+        return read_columns(LogReader(self, offset, read_committed=read_committed), max_records,
+                            max_bytes)
 
     def offset_for_timestamp(self, int64_t timestamp_ms):
         """(offset, timestamp_ms) of the first record at or after a time, None when there is none.

@@ -10,7 +10,7 @@ import stat
 import uuid
 from typing import TYPE_CHECKING
 
-from logcore import layout, partition_metadata, recovery, segments
+from logcore import layout, partition_metadata, recovery, segments, transaction_index
 from logcore.config import LogConfig
 from logcore.errors import (
     UnsupportedFileSystemError,
@@ -175,6 +175,8 @@ def _cut_unpublished(folder: str, commit: dict[str, int]) -> bool:
         return False
     for path, size in sizes.items():
         os.truncate(path, size)
+    if commit["producer_batch_count"] > 0:
+        transaction_index.cut(folder, base_offset, commit["log_end_offset"])
     for base in later:
         for suffix in layout.SEGMENT_SUFFIXES:
             path = os.path.join(folder, layout.segment_file_name(base, suffix))

@@ -15,8 +15,8 @@ from libc.stdint cimport int64_t, uint32_t
 
 from logcore._c cimport (
     PL_BATCH_HEADER_SIZE, PL_BATCH_INCOMPLETE, PL_BATCH_OK, PL_BATCH_PREFIX_SIZE, PL_CODEC_MASK,
-    PL_CONTROL_BIT, pl_batch, pl_batch_size, pl_batch_status, pl_check_batch, pl_check_batch_header,
-    pl_crc32c_init, pl_get_record, pl_record, pl_record_timestamp,
+    PL_CONTROL_BIT, PL_TRANSACTIONAL_BIT, pl_batch, pl_batch_size, pl_batch_status, pl_check_batch,
+    pl_check_batch_header, pl_crc32c_init, pl_get_record, pl_record, pl_record_timestamp,
 )
 from logcore.batch cimport corrupt_batch, decode_headers, decompress_records
 from logcore.log cimport Log
@@ -27,6 +27,7 @@ from logcore import layout
 from logcore.batch import Record
 from logcore.errors import CorruptRecordError, LogClosedError, OffsetOutOfRangeError
 from logcore.index import OffsetIndex
+from logcore.transaction_index import AbortedTransactions
 
 pl_crc32c_init()
 
@@ -42,15 +43,20 @@ cdef class LogReader:
         log: to read.
         offset: first wanted.
         fetch_bytes: how many bytes of small batches to copy at a time.
+        read_committed: stop at the last stable offset, and leave out what was aborted.
+        allows_gaps: offsets may be missing; by default as the topic's cleanup.policy says.
 
     Raises:
         OffsetOutOfRangeError: not within [log_start_offset, log_end_offset].
     """
 
-    def __init__(self, Log log not None, int64_t offset, int64_t fetch_bytes=256 << 10):
+    def __init__(self, Log log not None, int64_t offset, int64_t fetch_bytes=256 << 10, *,
+                 bint read_committed=False, allows_gaps=None):
         self.log = log
         self.fetch_bytes = max(fetch_bytes, 4096)
-        self.allows_gaps = "compact" in log.config.cleanup_policy
+        self.read_committed = read_committed
+        self.allows_gaps = ("compact" in log.config.cleanup_policy if allows_gaps is None
+                            else allows_gaps)
         self.seek(offset)
 
     def __dealloc__(self):
@@ -65,6 +71,7 @@ cdef class LogReader:
                 f"[{self.commit.log_start_offset}, {self.commit.log_end_offset}]")
         self.records_left = 0
         self.filled = self.cursor = 0
+        self.aborted = None
         bases = self.log._bases()
         base_offset = max((base for base in bases if base <= offset), default=None)
         if base_offset is None:
@@ -239,6 +246,8 @@ cdef class LogReader:
         cdef const uint8_t *start
         cdef int64_t size
         while True:
+            if self.read_committed and not self.is_stable(self.expected_offset):
+                return False
             if self.filled - self.cursor < PL_BATCH_HEADER_SIZE or (
                     <int64_t>pl_batch_size(self.buffer + self.cursor)
                     > self.filled - self.cursor):
@@ -255,7 +264,18 @@ cdef class LogReader:
                     or <int64_t>self.batch.leader_epoch > self.commit.leader_epoch
                     or self.batch.leader_epoch < -1):
                 self.check_place(&self.batch, self.position)
+                # over a gap, it may lie beyond what is stable
+                if self.read_committed and not self.is_stable(self.batch.base_offset):
+                    return False
             size = <int64_t>self.batch.batch_length + PL_BATCH_PREFIX_SIZE
+            if (self.batch.attributes & PL_CONTROL_BIT or self.batch.record_count == 0
+                    or (self.read_committed and self.batch.attributes & PL_TRANSACTIONAL_BIT
+                        and self.is_aborted(&self.batch))):
+                self.cursor += size
+                self.position += size
+                self.expected_offset = self.batch.base_offset + self.batch.last_offset_delta + 1
+                self.next_offset = max(self.next_offset, self.expected_offset)
+                continue
             if self.batch.attributes & PL_CODEC_MASK:
                 self.unpacked = decompress_records(start, &self.batch)
                 self.record_cursor = <const uint8_t *>PyBytes_AS_STRING(self.unpacked)
@@ -266,11 +286,31 @@ cdef class LogReader:
             self.cursor += size
             self.position += size
             self.expected_offset = self.batch.base_offset + self.batch.last_offset_delta + 1
-            if self.batch.attributes & PL_CONTROL_BIT or self.batch.record_count == 0:
-                self.next_offset = self.expected_offset
-                continue
             self.records_left = self.batch.record_count
             return True
+
+    cdef bint is_stable(self, int64_t offset) except -1:
+        """Whether the transactions of a record at `offset` have ended, as far as is known now."""
+        cdef uint64_t seq
+        if offset < self.commit.last_stable_offset:
+            return True
+        if self.log.is_closed:
+            raise LogClosedError(f"{self.log.path}: the log is closed")
+        seq = self.log.load_seq()
+        if seq != self.seq or self.log.fork_count != fork_count():
+            self.seq = self.log.load_commit(&self.commit)
+            self._find_end()
+        if offset < self.commit.last_stable_offset:
+            return True
+        self._check_deleted()
+        return False
+
+    cdef bint is_aborted(self, const pl_batch *batch) except -1:
+        """Whether a stable, transactional batch belongs to an aborted transaction."""
+        if self.aborted is None:
+            self.aborted = AbortedTransactions(self.log)
+        return self.aborted.covers(batch.producer_id, batch.base_offset,
+                                   self.commit.log_end_offset)
 
     cdef int next_record(self, pl_record *record, int64_t *offset) except -1:
         """The next record at or after next_offset: 1, or 0 at the log end.

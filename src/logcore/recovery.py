@@ -26,6 +26,7 @@ from typing import Any
 from logcore import layout, leader_epochs, recovery_mark, segments
 from logcore.config import LogConfig
 from logcore.errors import CorruptRecordError, error_from_errno
+from logcore.producers import rebuild_producers
 from logcore.scan import INCOMPLETE_TEXT, scan_segment, search_batch
 
 MODES = ("strict", "point_in_time")
@@ -75,6 +76,8 @@ def empty_commit(base_offset: int, leader_epoch: int = 0) -> dict[str, int]:
         "segment_list_generation": 1,
         "last_stable_offset": base_offset,
         "leader_epoch": leader_epoch,
+        "first_unstable_offset": -1,
+        "producer_batch_count": 0,
     }
 
 
@@ -118,7 +121,8 @@ class _Scanner:
             base_offset, commit
         ):
             fresh = empty_commit(base_offset)
-            fresh["log_start_offset"] = commit["log_start_offset"]
+            for name in ("log_start_offset", "producer_batch_count"):
+                fresh[name] = commit[name]
             commit = fresh
         commit["last_epoch"] = -1
         return commit
@@ -137,7 +141,7 @@ class _Scanner:
 
     def _next_segment(self, commit: dict[str, int], base_offset: int) -> dict[str, int]:
         following = empty_commit(base_offset)
-        for name in ("log_start_offset", "last_epoch"):
+        for name in ("log_start_offset", "last_epoch", "producer_batch_count"):
             following[name] = commit[name]
         return following
 
@@ -235,12 +239,28 @@ def recover(
     commit["log_start_offset"] = min(commit["log_start_offset"], commit["log_end_offset"])
     commit["log_start_offset"] = max(commit["log_start_offset"], bases[0])
     commit["leader_epoch"] = max(epoch, commit["last_epoch"], commit["leader_epoch"]) + 1
-    commit["last_stable_offset"] = commit["log_end_offset"]
+    _find_transactions(folder, commit, mark, is_writable=True)
     commit["segment_created_ms"] = time.time_ns() // 1_000_000
     commit["segment_list_generation"] = 1
     _note_epoch(folder, commit, mode)
     _write_mark(folder, commit)
     return Recovered(commit, scanner.scanned_bytes, cut_bytes, tuple(quarantined), scanner.reason)
+
+
+def _find_transactions(
+    folder: str, commit: dict[str, int], mark: dict[str, int] | None, *, is_writable: bool
+) -> None:
+    """Which transactions are open at the end of the log, and which were aborted.
+
+    Snapshots and transaction indexes are known to be on the disk as far as the mark goes.
+    """
+    commit["first_unstable_offset"] = -1
+    commit["last_stable_offset"] = commit["log_end_offset"]
+    if commit["producer_batch_count"] > 0:
+        active = commit["segment_base_offset"]
+        bases = [base for base in segments.list_bases(folder) if base <= active]
+        durable_offset = mark["log_end_offset"] if mark is not None else 0
+        rebuild_producers(folder, bases, commit, durable_offset, is_writable=is_writable)
 
 
 def _last_epoch(folder: str, mode: str) -> int:
@@ -282,9 +302,9 @@ def look(folder: str, config: LogConfig) -> dict[str, int]:
     bases = segments.list_bases(folder)
     if not bases:
         return empty_commit(0)
-    commit = _Scanner(folder, config, is_writable=False).run(
-        bases, _usable_mark(folder, bases, "point_in_time")
-    )
+    mark = _usable_mark(folder, bases, "point_in_time")
+    commit = _Scanner(folder, config, is_writable=False).run(bases, mark)
+    _find_transactions(folder, commit, mark, is_writable=False)
     commit["leader_epoch"] = (1 << 31) - 1  # nobody keeps the term now: no batch is too new
     commit["log_start_offset"] = min(commit["log_start_offset"], commit["log_end_offset"])
     commit["log_start_offset"] = max(commit["log_start_offset"], bases[0])

@@ -4,11 +4,11 @@ Two slots of 512 bytes, written in turn; the valid one with the higher sequence 
 write of one leaves the other. All big-endian:
 
     byte   0..7    magic     "pylogrec"
-    byte   8..11   version   uint32, 1
+    byte   8..11   version   uint32, 2
     byte  12..19   sequence  int64
-    byte  20..139  15 x int64, the commit record's fields (shared.COMMIT_FIELDS)
-    byte 140..143  crc       uint32, CRC-32C of bytes 0..139
-    byte 144..511  zeros
+    byte  20..155  17 x int64, the commit record's fields (shared.COMMIT_FIELDS)
+    byte 156..159  crc       uint32, CRC-32C of bytes 0..155
+    byte 160..511  zeros
 
 Recovery after a crash of the machine begins at the mark. It is written when the partition is made
 or recovered, when records were deleted, and whenever a caller of Log.write_recovery_mark says so.
@@ -27,7 +27,7 @@ from logcore.errors import error_from_errno
 from logcore.shared import COMMIT_FIELDS
 
 MAGIC = b"pylogrec"
-VERSION = 1
+VERSION = 2
 SLOT_SIZE = 512
 _BODY = struct.Struct(f">8sIq{len(COMMIT_FIELDS)}q")
 _CRC = struct.Struct(">I")
@@ -81,9 +81,22 @@ def write_for(log, shared) -> None:  # type: ignore[no-untyped-def]
             for suffix in (layout.INDEX_SUFFIX, layout.TIME_INDEX_SUFFIX):
                 name = layout.segment_file_name(commit["segment_base_offset"], suffix)
                 _sync(os.path.join(log.path, name))
+            if commit["producer_batch_count"] > 0:
+                _sync_transaction_indexes(log.path, commit, fd)
             _write_slot(log.path, fd, commit)
     except OSError as error:
         raise error_from_errno(error.errno or 0, "write", path) from error
+
+
+def _sync_transaction_indexes(folder: str, commit: dict[str, int], fd: int) -> None:
+    """Those of the segments since the last mark: recovery believes what they say below a mark."""
+    newest = _read_newest(os.pread(fd, 2 * SLOT_SIZE, 0))
+    begin = newest[1]["segment_base_offset"] if newest else 0
+    names = map(layout.parse_segment_file_name, os.listdir(folder))
+    for base_offset, suffix in [name for name in names if name is not None]:
+        if suffix == layout.TXN_INDEX_SUFFIX and base_offset >= begin:
+            _sync(os.path.join(folder, layout.segment_file_name(base_offset, suffix)))
+    _sync(folder)
 
 
 def write(folder: str, commit: dict[str, int]) -> None:

@@ -39,6 +39,7 @@ cdef struct Scan:
     int64_t index_interval_bytes
     int64_t batch_count
     int64_t record_count
+    int64_t producer_batch_count
     int32_t last_epoch
     bint allows_gaps
     int status                    # why it stopped before the end: a pl_batch_status or WRONG_*
@@ -91,6 +92,7 @@ cdef void _scan_batches(void *argument) noexcept nogil:
         scan.expected_offset = last_offset + 1
         scan.batch_count += 1
         scan.record_count += batch.record_count
+        scan.producer_batch_count += batch.producer_id >= 0
 
 
 def scan_segment(path, int64_t base_offset, commit, bint allows_gaps=False):
@@ -123,6 +125,7 @@ def scan_segment(path, int64_t base_offset, commit, bint allows_gaps=False):
     scan.unindexed_bytes = commit["unindexed_bytes"]
     scan.index_interval_bytes = commit["index_interval_bytes"]
     scan.last_epoch = commit["last_epoch"]
+    scan.producer_batch_count = commit["producer_batch_count"]
     scan.batch_count = scan.record_count = 0
     scan.allows_gaps = allows_gaps
     scan.status = 0
@@ -143,6 +146,7 @@ def scan_segment(path, int64_t base_offset, commit, bint allows_gaps=False):
             max_timestamp_offset=scan.max_timestamp_offset,
             time_index_last_ms=scan.time_index_last_ms,
             first_timestamp_ms=scan.first_timestamp_ms, unindexed_bytes=scan.unindexed_bytes,
+            producer_batch_count=scan.producer_batch_count,
             last_epoch=scan.last_epoch, file_size=scan.size,
             reason=_reason(scan.status), batch_count=scan.batch_count,
             record_count=scan.record_count,

@@ -45,7 +45,8 @@ COMMIT_FIELDS = (
     "segment_base_offset", "end_position", "log_end_offset", "log_start_offset",
     "offset_index_size", "time_index_size", "unindexed_bytes", "max_timestamp_ms",
     "max_timestamp_offset", "time_index_last_ms", "first_timestamp_ms", "segment_created_ms",
-    "segment_list_generation", "last_stable_offset", "leader_epoch",
+    "segment_list_generation", "last_stable_offset", "leader_epoch", "first_unstable_offset",
+    "producer_batch_count",
 )
 
 

@@ -5,16 +5,18 @@ may be another process: how far the indexes go, the largest timestamp, when the 
 """
 
 cimport cython
+from libc cimport errno
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from posix.fcntl cimport O_CREAT, O_RDWR, O_TRUNC
 from posix.unistd cimport close
 
 from logcore._c cimport (
     PL_BASE_OFFSET_AT, PL_LEADER_EPOCH_AT, PL_OFFSET_ENTRY_SIZE, PL_TIME_ENTRY_SIZE,
-    pl_batch, pl_commit, pl_crc32c_init, pl_load_batch, pl_load_io_error, pl_open_at,
-    pl_publish_commit, pl_put_offset_entry, pl_put_time_entry, pl_pwrite_all, pl_read_commit,
-    pl_segment_name, pl_stamp_log_append_time, pl_state, pl_store_u32, pl_store_u64, pl_truncate,
-    pl_unlink_at,
+    PL_TXN_ENTRY_SIZE, pl_batch, pl_commit, pl_crc32c_init, pl_file_size, pl_load_batch,
+    pl_load_io_error, pl_open_at, pl_pread, pl_publish_commit, pl_put_offset_entry,
+    pl_put_time_entry, pl_put_txn_entry, pl_pwrite_all, pl_read_commit, pl_segment_name,
+    pl_stamp_log_append_time, pl_state, pl_store_u32, pl_store_u64, pl_truncate,
+    pl_txn_entry_last_offset, pl_unlink_at,
 )
 
 pl_crc32c_init()
@@ -47,11 +49,12 @@ cdef class SegmentWriter:
         self.log_fd = self.offset_index_fd = self.time_index_fd = -1
 
     cdef int64_t append(self, pl_state *state, uint8_t *data, size_t size,
-                        int64_t expected_offset, int64_t now_ms,
+                        int64_t expected_offset, int64_t now_ms, const ProducerStamp *stamp,
                         int64_t *log_end_offset) noexcept nogil:
         """Append a sealed batch: its offset, -errno, POISONED or WRONG_OFFSET.
 
-        `log_end_offset` receives where the log ended before.
+        `stamp` is NULL for a batch without a producer id. `log_end_offset` receives where the log
+        ended before.
         """
         cdef pl_commit commit
         cdef pl_batch batch
@@ -74,9 +77,13 @@ cdef class SegmentWriter:
                 return status
         pl_store_u64(data + PL_BASE_OFFSET_AT, commit.log_end_offset)
         pl_store_u32(data + PL_LEADER_EPOCH_AT, <uint32_t>commit.leader_epoch)
+        if stamp != NULL and stamp.aborted_producer_id >= 0:
+            status = self._index_aborted(&commit, stamp)
+            if status < 0:
+                return status
         status = pl_pwrite_all(self.log_fd, data, size, commit.end_position)
         if status < 0:
-            if pl_truncate(self.log_fd, commit.end_position) < 0:
+            if pl_truncate(self.log_fd, commit.end_position) < 0 or stamp != NULL:
                 state.needs_repair = 1
             return status
         self._index_batch(&commit, &batch)
@@ -85,9 +92,46 @@ cdef class SegmentWriter:
             commit.first_timestamp_ms = batch.max_timestamp_ms
         commit.end_position += size
         commit.log_end_offset += batch.last_offset_delta + 1
-        commit.last_stable_offset = commit.log_end_offset
+        self._stamp_commit(&commit, log_end_offset[0], stamp)
         pl_publish_commit(state, &commit)
         return log_end_offset[0]
+
+    cdef void _stamp_commit(self, pl_commit *commit, int64_t base_offset,
+                            const ProducerStamp *stamp) noexcept nogil:
+        if stamp != NULL:
+            commit.producer_batch_count += 1
+            commit.first_unstable_offset = stamp.first_unstable_offset
+            if stamp.first_unstable_offset == BEGINS_HERE:
+                commit.first_unstable_offset = base_offset
+        commit.last_stable_offset = commit.log_end_offset
+        if commit.first_unstable_offset >= 0:
+            commit.last_stable_offset = commit.first_unstable_offset
+
+    cdef int64_t _index_aborted(self, pl_commit *commit,
+                                const ProducerStamp *stamp) noexcept nogil:
+        """Note the transaction that the marker about to be appended aborts. Before the marker is
+        published: no reader may take the records for committed ones. The file is opened each time,
+        since aborts are rare."""
+        cdef uint8_t entry[PL_TXN_ENTRY_SIZE]
+        cdef char name[64]
+        cdef int fd
+        cdef int64_t size, status
+        cdef int64_t last_stable_offset = stamp.first_unstable_offset
+        if last_stable_offset < 0:
+            last_stable_offset = commit.log_end_offset + 1
+        pl_segment_name(name, commit.segment_base_offset, b".txnindex")
+        fd = pl_open_at(self.directory_fd, name, O_RDWR | O_CREAT, 0o600)
+        if fd < 0:
+            return fd
+        pl_put_txn_entry(entry, stamp.aborted_producer_id, stamp.aborted_first_offset,
+                         commit.log_end_offset, last_stable_offset)
+        size = pl_file_size(fd)
+        size -= size % PL_TXN_ENTRY_SIZE
+        status = pl_pwrite_all(fd, entry, PL_TXN_ENTRY_SIZE, size)
+        if status < 0:
+            pl_truncate(fd, size)
+        close(fd)
+        return status
 
     cdef int64_t use_active(self, pl_state *state, pl_commit *commit) noexcept nogil:
         """Have the active segment's files open, and nothing beyond the end in the folder."""
@@ -106,10 +150,33 @@ cdef class SegmentWriter:
             status = pl_truncate(self.offset_index_fd, commit.offset_index_size)
         if status == 0:
             status = pl_truncate(self.time_index_fd, commit.time_index_size)
+        if status == 0 and commit.producer_batch_count > 0:
+            status = self._repair_txn_index(commit)
         if status == 0 and commit.log_end_offset != commit.segment_base_offset:
             status = self._unlink_segment(commit.log_end_offset)   # a roll that was not published
         if status == 0:
             state.needs_repair = 0
+        return status
+
+    cdef int64_t _repair_txn_index(self, pl_commit *commit) noexcept nogil:
+        """Cut the entry of a marker that was not published."""
+        cdef uint8_t entry[PL_TXN_ENTRY_SIZE]
+        cdef char name[64]
+        cdef int fd
+        cdef int64_t size, status
+        pl_segment_name(name, commit.segment_base_offset, b".txnindex")
+        fd = pl_open_at(self.directory_fd, name, O_RDWR, 0)
+        if fd < 0:
+            return 0 if fd == -errno.ENOENT else fd
+        size = pl_file_size(fd)
+        size -= size % PL_TXN_ENTRY_SIZE
+        while size > 0:
+            status = pl_pread(fd, entry, PL_TXN_ENTRY_SIZE, size - PL_TXN_ENTRY_SIZE)
+            if status < 0 or pl_txn_entry_last_offset(entry) < commit.log_end_offset:
+                break
+            size -= PL_TXN_ENTRY_SIZE
+        status = pl_truncate(fd, size)
+        close(fd)
         return status
 
     cdef int64_t _unlink_segment(self, int64_t base_offset) noexcept nogil:
@@ -121,6 +188,9 @@ cdef class SegmentWriter:
         if status == 0:
             status = pl_unlink_at(self.directory_fd, name)
         pl_segment_name(name, base_offset, b".timeindex")
+        if status == 0:
+            status = pl_unlink_at(self.directory_fd, name)
+        pl_segment_name(name, base_offset, b".txnindex")
         if status == 0:
             status = pl_unlink_at(self.directory_fd, name)
         return status

@@ -1,4 +1,4 @@
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t
 
 from logcore.batch cimport BatchBuilder
 from logcore.log cimport Log
@@ -16,6 +16,8 @@ cdef class PartitionQueue:
     cdef BatchBuilder unsent         # sealed, and refused by the disk: it goes first
     cdef list unsent_reports
     cdef int64_t unsent_since_ns
+    cdef int32_t next_sequence       # of the producer id's next record in this partition
+    cdef bint is_in_transaction      # the coordinator knows that the open one reaches here
 
 
 cdef class TopicQueues:
@@ -49,6 +51,11 @@ cdef class Accumulator:
     cdef bint is_armed               # the helper thread watches the linger clock
     cdef object wake_helper          # callable
     cdef uint32_t fork_count
+    cdef readonly int64_t _producer_id       # -1 none
+    cdef readonly int16_t _producer_epoch
+    cdef bint is_transactional
+    cdef bint is_transaction_open
+    cdef bint is_gated               # produce() has more to check than its limits
 
     cdef TopicQueues find_topic(self, object topic)
     cdef int32_t choose_partition(self, TopicQueues queues, const uint8_t *key,
@@ -59,3 +66,4 @@ cdef class Accumulator:
     cdef int make_room(self, PartitionQueue queue, size_t bound) except -1
     cdef int check_limits(self) except -1
     cdef int send(self, PartitionQueue queue) except -1
+    cdef int _stamp(self, PartitionQueue queue, BatchBuilder builder) except -1

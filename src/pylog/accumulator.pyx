@@ -71,6 +71,7 @@ cdef class Accumulator:
         self.unacknowledged = deque()
         self.delivered = deque()
         self.fork_count = fork_count()
+        self._producer_id = self._producer_epoch = -1
 
     def _configure(self, *, acks, batch_size, batch_num_messages, message_max_bytes, linger_ms,
                    max_buffered, message_timeout_ms, partitioner_kind, codec, level,
@@ -151,7 +152,7 @@ cdef class Accumulator:
         elif partition < 0 or partition >= queues.partition_count:
             raise _unknown_partition(queues, partition)
         queue = <PartitionQueue>queues.partitions[partition]
-        if self.buffered >= self.max_buffered or self.failure is not None:
+        if self.buffered >= self.max_buffered or self.failure is not None or self.is_gated:
             self.check_limits()
         bound = pl_record_bound(key_size, value_size, 0)
         builder = queue.filling
@@ -172,6 +173,11 @@ cdef class Accumulator:
         """Raise what a helper could not, and push back on a full queue."""
         if self.failure is not None:
             self._raise_failure()
+        if self.is_gated:
+            raise KafkaException(KafkaError(
+                KafkaError._STATE,
+                "a transactional producer produces between begin_transaction() and "
+                "commit_transaction() or abort_transaction()"))
         if self.buffered >= self.max_buffered:
             raise BufferError("Local: Queue full")
         return 0
@@ -232,6 +238,10 @@ cdef class Accumulator:
         self.outstanding = self.buffered = 0
         self.failure = None
         self.is_armed = False
+        # The id is the parent's to write with.
+        self._producer_id = self._producer_epoch = -1
+        self.is_transaction_open = False
+        self.is_gated = self.is_transactional
 
     cdef int32_t choose_partition(self, TopicQueues queues, const uint8_t *key,
                                   Py_ssize_t key_size) except -1:
@@ -312,6 +322,52 @@ cdef class Accumulator:
             self.wake_helper()
         return 0
 
+    # ---- producer id, transactions ----
+
+    def _set_producer(self, int64_t producer_id, int16_t producer_epoch, bint is_transactional):
+        """Write as this producer from now on; with a new id or epoch sequences begin at 0.
+
+        Only while nothing is queued. `_add_partition(topic, partition)` of the subclass is called
+        before a transaction's first batch goes to a partition.
+        """
+        cdef PartitionQueue queue
+        cdef TopicQueues queues
+        if producer_id != self._producer_id or producer_epoch != self._producer_epoch:
+            for queues in self.topics.values():
+                for queue in queues.partitions:
+                    queue.next_sequence = 0
+        self._producer_id = producer_id
+        self._producer_epoch = producer_epoch
+        self.is_transactional = is_transactional
+        self.is_gated = is_transactional and not self.is_transaction_open
+
+    def _open_transaction(self):
+        """What is produced from now on belongs to one transaction."""
+        cdef PartitionQueue queue
+        cdef TopicQueues queues
+        for queues in self.topics.values():
+            for queue in queues.partitions:
+                queue.is_in_transaction = False
+        self.is_transaction_open = True
+        self.is_gated = False
+
+    def _close_transaction(self):
+        """produce() is refused until the next one is opened."""
+        self.is_transaction_open = False
+        self.is_gated = self.is_transactional
+
+    cdef int _stamp(self, PartitionQueue queue, BatchBuilder builder) except -1:
+        """Before a batch is sealed: whose it is, and the sequence of its first record."""
+        builder.set_producer(self._producer_id, self._producer_epoch, queue.next_sequence,
+                             self.is_transactional)
+        if self.is_transactional and not queue.is_in_transaction:
+            self._add_partition(queue.topic, queue.partition)
+            queue.is_in_transaction = True
+        return 0
+
+    def _add_partition(self, topic, partition):
+        """For a subclass: the transaction reaches a partition. KafkaException fails the batch."""
+
     # ---- send ----
 
     cdef int send(self, PartitionQueue queue) except -1:
@@ -332,10 +388,14 @@ cdef class Accumulator:
             queue.reports = None
             self._choose_sticky(queue)
             try:
+                if self._producer_id >= 0:
+                    self._stamp(queue, builder)
                 builder.seal(0)
             except Exception as error:   # no memory to compress into, say
-                self._fail(queue, builder.record_count, reports, KafkaException(
-                    KafkaError(KafkaError._FAIL, f"cannot build the batch: {error}")))
+                if not isinstance(error, KafkaException):
+                    error = KafkaException(
+                        KafkaError(KafkaError._FAIL, f"cannot build the batch: {error}"))
+                self._fail(queue, builder.record_count, reports, error)
                 builder.reset()
                 queue.spare = builder
                 return 0
@@ -380,6 +440,8 @@ cdef class Accumulator:
         queue.spare = builder
         if base_offset < 0:
             return True
+        # Only now: a batch that was never written leaves its sequences to the next one.
+        queue.next_sequence = <int32_t>((<int64_t>queue.next_sequence + count) & 0x7fffffff)
         self.buffered -= count if reports is None else count - len(reports)
         if self.acks == -1:
             self.unacknowledged.append((queue, base_offset + count, base_offset, count, reports))

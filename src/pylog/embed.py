@@ -237,7 +237,11 @@ class Topic(Appender):
         """
         log = self.log(partition)
         try:
-            return log.read_columns(log.log_start_offset if offset is None else offset, max_records)
+            return log.read_columns(
+                log.log_start_offset if offset is None else offset,
+                max_records,
+                read_committed=True,
+            )
         except LogError as error:
             raise from_log_error(error) from error
 

@@ -61,13 +61,17 @@ cdef class PartitionFetch:
         self.log = log
         self.seek(start_offset)
 
-    def begin(self, int64_t offset):
+    def begin(self, int64_t offset, *, bint read_committed=True):
         """Read from `offset` on.
+
+        Args:
+            offset: first wanted.
+            read_committed: only what no transaction can take back.
 
         Raises:
             OffsetOutOfRangeError: the log does not reach there.
         """
-        self.reader = LogReader(self.log, offset)
+        self.reader = LogReader(self.log, offset, read_committed=read_committed)
 
     cdef Message next_message(self):
         """The next message, None at the log end."""

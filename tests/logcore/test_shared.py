@@ -72,12 +72,12 @@ def test_the_page_says_what_it_is(tmp_path: Path) -> None:
         data = (tmp_path / "p/.state").read_bytes()
     assert len(data) == 16384
     assert data[:8] == b"pylogst\0"
-    assert struct.unpack_from("<II", data, VERSION) == (1, 0x01020304)
+    assert struct.unpack_from("<II", data, VERSION) == (2, 0x01020304)
     assert data[BOOT_ID : BOOT_ID + 16] == boot_id()
     info = (tmp_path / "p/.state").stat()
     assert struct.unpack_from("<QQ", data, 0x20) == (info.st_dev, info.st_ino)
     assert struct.unpack_from("<I", data, PHASE) == (2,)
-    assert len(COMMIT_FIELDS) == 15
+    assert len(COMMIT_FIELDS) == 17
 
 
 def test_each_handle_has_a_slot_and_a_reused_one_has_a_new_generation(tmp_path: Path) -> None:
@@ -198,10 +198,10 @@ def test_another_version_that_is_in_use_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "p"
     with Log(path) as log:
         append_values(log, b"one")
-        put_word(path, VERSION, struct.pack("<I", 2))
-        with pytest.raises(UnsupportedFormatError, match="version 2"):
+        put_word(path, VERSION, struct.pack("<I", 3))
+        with pytest.raises(UnsupportedFormatError, match="version 3"):
             Log(path)
-        put_word(path, VERSION, struct.pack("<I", 1))
+        put_word(path, VERSION, struct.pack("<I", 2))
         put_word(path, 0, b"foreign\0")
         with pytest.raises(UnsupportedFormatError):
             Log(path)
@@ -212,7 +212,7 @@ def test_another_version_that_is_in_use_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("position", "data"),
-    [(VERSION, b"\2"), (BYTE_ORDER, b"\1\2\3\4"), (0, b"garbage!"), (0, bytes(16384))],
+    [(VERSION, b"\3"), (BYTE_ORDER, b"\1\2\3\4"), (0, b"garbage!"), (0, bytes(16384))],
 )
 def test_a_page_that_nobody_uses_is_made_anew(tmp_path: Path, position: int, data: bytes) -> None:
     path = tmp_path / "p"

@@ -128,7 +128,8 @@ def test_public_names_are_sorted_and_there(package: str):
 
 def project_files() -> Iterator[Path]:
     folders = (".ci", "benchmarks", "docs", "examples", "fuzz", "scripts", "src", "tests")
-    yield from (path for path in ROOT.glob("*") if path.is_file())
+    # `.git` is a file in a second work tree.
+    yield from (path for path in ROOT.glob("*") if path.is_file() and path.name != ".git")
     for folder in folders:
         yield from (ROOT / folder).rglob("*")
 

@@ -170,8 +170,9 @@ pl_check_batch(const uint8_t *p, size_t available, struct pl_batch *batch)
 /* Write a whole header for `size` bytes of batch whose records already stand at PL_RECORDS_AT,
  * as a producer sends it: base_offset 0, epoch -1, and the CRC last. */
 static inline void
-pl_seal_batch(uint8_t *p, size_t size, int16_t attributes, int32_t record_count,
-              int64_t base_timestamp_ms, int64_t max_timestamp_ms)
+pl_seal_producer_batch(uint8_t *p, size_t size, int16_t attributes, int32_t record_count,
+                       int64_t base_timestamp_ms, int64_t max_timestamp_ms, int64_t producer_id,
+                       int16_t producer_epoch, int32_t base_sequence)
 {
     pl_store_u64(p + PL_BASE_OFFSET_AT, 0);
     pl_store_u32(p + PL_BATCH_LENGTH_AT, (uint32_t)(size - PL_BATCH_PREFIX_SIZE));
@@ -181,11 +182,20 @@ pl_seal_batch(uint8_t *p, size_t size, int16_t attributes, int32_t record_count,
     pl_store_u32(p + PL_LAST_OFFSET_DELTA_AT, (uint32_t)(record_count - 1));
     pl_store_u64(p + PL_BASE_TIMESTAMP_AT, (uint64_t)base_timestamp_ms);
     pl_store_u64(p + PL_MAX_TIMESTAMP_AT, (uint64_t)max_timestamp_ms);
-    pl_store_u64(p + PL_PRODUCER_ID_AT, (uint64_t)-1);
-    pl_store_u16(p + PL_PRODUCER_EPOCH_AT, (uint16_t)-1);
-    pl_store_u32(p + PL_BASE_SEQUENCE_AT, (uint32_t)-1);
+    pl_store_u64(p + PL_PRODUCER_ID_AT, (uint64_t)producer_id);
+    pl_store_u16(p + PL_PRODUCER_EPOCH_AT, (uint16_t)producer_epoch);
+    pl_store_u32(p + PL_BASE_SEQUENCE_AT, (uint32_t)base_sequence);
     pl_store_u32(p + PL_RECORD_COUNT_AT, (uint32_t)record_count);
     pl_store_u32(p + PL_CRC_AT, pl_batch_crc(p, size));
+}
+
+/* The same for a producer without an id. */
+static inline void
+pl_seal_batch(uint8_t *p, size_t size, int16_t attributes, int32_t record_count,
+              int64_t base_timestamp_ms, int64_t max_timestamp_ms)
+{
+    pl_seal_producer_batch(p, size, attributes, record_count, base_timestamp_ms, max_timestamp_ms,
+                           -1, -1, -1);
 }
 
 /* Turn the batch into one of LogAppendTime `now_ms`: the time counts for every record in it. */

@@ -38,7 +38,7 @@
 
 enum {
     PL_STATE_SIZE = 16384,
-    PL_STATE_VERSION = 1,
+    PL_STATE_VERSION = 2,
     PL_BYTE_ORDER_MARK = 0x01020304,
     PL_SLOT_COUNT = 768,
     PL_BOOT_ID_SIZE = 16,
@@ -70,9 +70,11 @@ struct pl_commit {
     int64_t first_timestamp_ms;      /* max timestamp of the segment's first batch, -1 none */
     int64_t segment_created_ms;
     int64_t segment_list_generation; /* + 1 when a segment comes or goes */
-    int64_t last_stable_offset;
+    int64_t last_stable_offset;      /* records below it belong to no open transaction */
     int64_t leader_epoch;
-    int64_t reserved[8];
+    int64_t first_unstable_offset;   /* of the oldest open transaction, -1 none */
+    int64_t producer_batch_count;    /* batches with a producer id so far: + 1 with each append */
+    int64_t reserved[6];
     uint64_t crc;                    /* CRC-32C of all above: checked by the first opener */
 };
 _Static_assert(sizeof(struct pl_commit) == 192, "a commit record takes three cache lines");
