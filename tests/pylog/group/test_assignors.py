@@ -232,6 +232,14 @@ def test_of_those_it_may_go_to_the_one_that_had_it_before_gets_it():
     assert words(found) == {"a": "t2", "c": "t0 t1", "d": "u0"}
 
 
+def test_two_members_do_not_swap_partitions_of_a_topic():
+    # At first b takes t1 of a; then a has room and b too much: t1 goes back, not t0.
+    members = [member("a", "t u", "t1 t3 u0 u1 u2 u3"), member("b", "t", "t0 t2"), member("c", "u")]
+    found = assign("sticky", members, {"t": 4, "u": 4})
+    assert set(partitions("t0 t2")) <= set(found["b"])
+    assert [len(own) for own in found.values()] == [3, 3, 2]
+
+
 def test_topics_stay_spread_when_members_come_and_go():
     counts = {"t": 12, "u": 12}
 
