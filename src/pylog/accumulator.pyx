@@ -261,6 +261,9 @@ cdef class Accumulator:
         cdef const uint8_t *value_data = NULL
         cdef TopicQueues queues = self.find_topic(topic)
         cdef PartitionQueue queue
+        cdef BatchBuilder builder
+        cdef int32_t count
+        cdef tuple report
         cdef size_t bound
         if key_bytes is not None:
             key_data = <const uint8_t *>PyBytes_AS_STRING(key_bytes)
@@ -278,17 +281,27 @@ cdef class Accumulator:
         queue = <PartitionQueue>queues.partitions[partition]
         self.check_limits()
         bound = pl_record_bound(key_size, value_size, len(encoded))
-        while (<int64_t>(queue.filling.size + bound) > self.batch_size
-                or queue.filling.record_count >= self.batch_num_messages):
-            if self.make_room(queue, bound):
-                break
         if timestamp_ms <= 0:
             timestamp_ms = pl_wall_clock_coarse_ms()
-        if callback is not None:
+        while True:
+            while (<int64_t>(queue.filling.size + bound) > self.batch_size
+                    or queue.filling.record_count >= self.batch_num_messages):
+                if self.make_room(queue, bound):
+                    break
+            if callback is None:
+                break
+            # A new object may have the collector of garbage run, and with it other threads, which
+            # may send the batch or fill it: then the report is made again.
+            builder = queue.filling
+            count = builder.record_count
+            report = (count, callback, key_bytes, value_bytes, timestamp_ms, headers,
+                      pl_clock_ns())
             if queue.reports is None:
                 queue.reports = []
-            queue.reports.append((queue.filling.record_count, callback, key_bytes, value_bytes,
-                                  timestamp_ms, headers, pl_clock_ns()))
+            if (queue.filling is builder and builder.record_count == count
+                    and queue.reports is not None):
+                queue.reports.append(report)
+                break
         queue.filling.put_with_headers(timestamp_ms, key_data, <int32_t>key_size, value_data,
                                        <int32_t>value_size, encoded, header_count)
         self.outstanding += 1

@@ -1,5 +1,6 @@
 """Producer: confluent_kafka's behaviour over a folder."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -331,3 +332,28 @@ def test_a_consumer_sees_what_the_producer_reports(folder):
         with pylog.Consumer({"log.dir": folder}) as consumer:
             consumer.assign([TopicPartition("t", 0, offsets[0])])
             assert consumer.poll(10).value() == b"v"
+
+
+def test_a_batch_that_is_sent_while_a_report_is_made_loses_neither(folder):
+    # Garbage collected within produce() may let the thread run that sends what lingers.
+    delivered = {}
+    thresholds = gc.get_threshold()
+    with pylog.Producer({"log.dir": folder, "linger.ms": 1000}) as producer:
+
+        def send(phase, info):
+            producer._send_all()
+
+        def note(error, message):
+            assert error is None
+            delivered[message.offset()] = message.value()
+
+        gc.callbacks.append(send)
+        gc.set_threshold(1)
+        try:
+            for number in range(300):
+                producer.produce("t", b"%d" % number, partition=0, on_delivery=note)
+        finally:
+            gc.set_threshold(*thresholds)
+            gc.callbacks.remove(send)
+        assert producer.flush() == 0
+    assert delivered == {number: b"%d" % number for number in range(300)}
