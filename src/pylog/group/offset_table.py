@@ -10,7 +10,7 @@ Source: Kafka OffsetMetadataManager.replay, replayEndTransactionMarker.
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from logcore.batch import BatchView, Record
+from logcore.batch import BatchView, Record, control_type
 from logcore.errors import CorruptRecordError, UnsupportedFormatError
 from pylog.group.records import (
     GroupKey,
@@ -24,8 +24,6 @@ from pylog.group.records import (
 )
 
 Partition = tuple[str, int]
-
-_MARKERS = {b"\x00\x00\x00\x00": False, b"\x00\x00\x00\x01": True}  # int16 version, int16 type
 
 
 class _Stored(NamedTuple):
@@ -56,10 +54,9 @@ class OffsetTable:
         """
         if batch.is_control:
             self.settle()
-            for record in batch.records():
-                is_commit = _MARKERS.get(record.key or b"")
-                if is_commit is not None:
-                    self._end_transaction(batch.producer_id, is_commit)
+            kind = control_type(batch)
+            if kind is not None:
+                self._end_transaction(batch.producer_id, kind == "commit")
             return
         is_plain = not batch.is_transactional
         if not is_plain:

@@ -36,7 +36,7 @@ from pylog.internal_topics import OFFSETS_TOPIC, find_partition, open_partition
 from pylog.log_dir import LogDir
 from pylog.record_fields import MAX_STRING_BYTES
 
-__all__ = ["MAX_METADATA_CHARACTERS", "GroupOffsets", "OffsetAndMetadata"]
+__all__ = ["MAX_METADATA_CHARACTERS", "GroupOffsets", "OffsetAndMetadata", "offset_refusal"]
 
 MAX_METADATA_CHARACTERS = 4096  # Kafka's offset.metadata.max.bytes, which counts Java's characters
 
@@ -118,7 +118,9 @@ class GroupOffsets:
         topics = self._log_dir.topics()
         pairs: list[tuple[bytes, bytes | None]] = []
         for (topic, partition), value in offsets.items():
-            _check_offset(topic, partition, value)
+            error = offset_refusal(topic, partition, value)
+            if error is not None:
+                raise KafkaException(error)
             if value.commit_timestamp_ms < 0:
                 value = replace(value, commit_timestamp_ms=now_ms)
             if value.topic_id is None and topic in topics:
@@ -179,7 +181,7 @@ class GroupOffsets:
         for key, value in pairs:
             builder.append(now_ms, key, value)
         if producer is not None:
-            builder.set_producer(*producer, True)  # type: ignore[attr-defined,unused-ignore]
+            builder.set_producer(*producer, True)
         batch = builder.build()
         for attempt in range(_ATTEMPTS):
             log = open_partition(self._log_dir, OFFSETS_TOPIC, group)
@@ -298,19 +300,21 @@ def _encode_key(group: str, topic: str, partition: int) -> bytes:
     return records.encode_offset_key(group, topic, partition)
 
 
-def _check_offset(topic: str, partition: int, value: OffsetAndMetadata) -> None:
+def offset_refusal(topic: str, partition: int, value: OffsetAndMetadata) -> KafkaError | None:
+    """Why an offset cannot be committed, whoever commits it; None when it can."""
     if not 0 <= value.offset < 1 << 63:
-        refuse(
+        return KafkaError(
             KafkaError._INVALID_ARG,
             f"{topic}-{partition}: {value.offset} cannot be committed: it is no offset",
         )
     length = len(value.metadata.encode("utf-16-le", "surrogatepass")) // 2
     if length > MAX_METADATA_CHARACTERS:
-        refuse(
+        return KafkaError(
             KafkaError.OFFSET_METADATA_TOO_LARGE,
             f"{topic}-{partition}: metadata of {length} characters, where "
             f"{MAX_METADATA_CHARACTERS} is the most",
         )
+    return None
 
 
 def _forget_parents() -> None:

@@ -183,6 +183,52 @@ def test_the_groups_of_a_topic_with_several_partitions_are_all_found(log_dir, of
     assert sum(1 for log in log_dir.partitions(OFFSETS_TOPIC) if log.log_end_offset) == 5
 
 
+# ---- transactions ----
+
+PRODUCER = (4, 0, 0)  # id, epoch, sequence
+
+
+def mark(log_dir, is_commit, producer_id=4):
+    open_partition(log_dir, OFFSETS_TOPIC, "g").append_marker(producer_id, 0, is_commit)
+
+
+def test_offsets_of_a_transaction_count_when_it_commits(log_dir, offsets):
+    offsets.commit("g", {P0: OffsetAndMetadata(1)})
+    offsets.commit("g", {P0: OffsetAndMetadata(5), P1: OffsetAndMetadata(6)}, PRODUCER)
+    assert numbers(offsets, "g") == {P0: 1}
+    assert offsets.pending("g") == {P0, P1}
+    mark(log_dir, True)
+    assert numbers(offsets, "g") == {P0: 5, P1: 6}
+    assert offsets.pending("g") == set()
+
+
+def test_offsets_of_a_transaction_that_aborts_never_count(log_dir, offsets):
+    offsets.commit("g", {P0: OffsetAndMetadata(5)}, PRODUCER)
+    mark(log_dir, False)
+    assert numbers(offsets, "g") == {}
+    assert offsets.groups() == []
+
+
+def test_a_transactional_commit_that_is_sent_twice_is_there_once(log_dir, offsets):
+    for _ in range(2):
+        offsets.commit("g", {P0: OffsetAndMetadata(5, commit_timestamp_ms=1)}, PRODUCER)
+    assert open_partition(log_dir, OFFSETS_TOPIC, "g").log_end_offset == 1
+
+
+def test_a_fenced_producer_commits_no_offsets(log_dir, offsets):
+    offsets.commit("g", {P0: OffsetAndMetadata(5)}, (4, 1, 0))
+    with pytest.raises(KafkaException) as raised:
+        offsets.commit("g", {P0: OffsetAndMetadata(6)}, PRODUCER)
+    assert code_of(raised) == KafkaError.INVALID_PRODUCER_EPOCH
+
+
+def test_a_deleted_group_does_not_come_back_with_a_late_commit(log_dir, offsets):
+    offsets.commit("g", {P0: OffsetAndMetadata(5)}, PRODUCER)
+    offsets.delete_group("g")
+    mark(log_dir, True)
+    assert offsets.groups() == []
+
+
 # ---- processes, threads, forks ----
 
 WRITER = """
