@@ -1,4 +1,4 @@
-from libc.stdint cimport int32_t, int64_t, uint32_t
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 from logcore._c cimport pl_record
 from logcore.log cimport Log
@@ -30,6 +30,9 @@ cdef class Fetcher:
     cdef bint stores_offsets
     cdef bint raises_errors              # instead of handing out events
     cdef bint is_closed
+    cdef public bint _needs_attention    # set by any thread: call _attend before the next message
+    cdef public bint _waits_on_bell      # of the folder, never on a partition's futex
+    cdef uint64_t poll_count
     cdef object wake_word                # logcore.shared.WakeWord of the folder
     cdef readonly object _events         # deque of Message: errors to hand out
 

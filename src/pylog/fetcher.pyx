@@ -126,6 +126,15 @@ cdef class Fetcher:
         """For a subclass: work to do when there is nothing to read. True ends the wait."""
         return False
 
+    def _attend(self):
+        """For a subclass: `_needs_attention` was set, and the caller is in poll() or consume()."""
+        self._needs_attention = False
+
+    @property
+    def _poll_count(self):
+        """Rises while somebody is in poll() or consume(): how another thread sees that."""
+        return self.poll_count
+
     # ---- take ----
 
     def poll(self, timeout=None):
@@ -139,11 +148,14 @@ cdef class Fetcher:
         """
         cdef int64_t deadline_ns
         cdef uint32_t seen
-        cdef Message message = self.take()
+        cdef Message message
+        self.poll_count += 1
+        message = self.take()
         if message is not None:
             return message
         deadline_ns = _deadline_ns(timeout)
         while True:
+            self.poll_count += 1
             if self._before_wait():
                 return None
             seen = self.glance()
@@ -164,13 +176,17 @@ cdef class Fetcher:
         cdef uint32_t seen
         if not 0 <= num_messages <= 1_000_000:
             raise ValueError("num_messages must be between 0 and 1000000 (1M)")
+        self.poll_count += 1
         while len(messages) < num_messages:
+            if self._needs_attention and messages:
+                break   # first these are the caller's to work on: a rebalance may take them away
             message = self.take()
             if message is not None:
                 messages.append(message)
                 continue
             if deadline_ns == 0:
                 deadline_ns = _deadline_ns(timeout)
+            self.poll_count += 1
             if self._before_wait():
                 break
             seen = self.glance()
@@ -187,11 +203,13 @@ cdef class Fetcher:
         cdef Message message
         cdef Py_ssize_t _i, count
         fetch = self.current
-        if (fetch is not None and not fetch.is_paused and fetch.reader is not None
+        if (fetch is not None and not self._needs_attention and not fetch.is_paused and fetch.reader is not None
                 and fetch.reader.records_left > 0):
             return self.take_from(fetch)   # go on with the batch that is open
         if self.is_closed:
             raise RuntimeError("Consumer closed")
+        if self._needs_attention:
+            self._attend()
         if self._events:
             return self._events.popleft()
         count = len(self._fetches)
@@ -270,7 +288,7 @@ cdef class Fetcher:
         if left_ns <= 0:
             return 0
         left_ns = min(left_ns, SLEEP_SLICE_NS)
-        if len(self._fetches) == 1:
+        if len(self._fetches) == 1 and not self._waits_on_bell:
             fetch = <PartitionFetch>self._fetches[0]
             if fetch.reader is not None and not fetch.is_paused and not fetch.retry_at_ns:
                 if self.is_busy_polling:
