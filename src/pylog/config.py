@@ -25,6 +25,7 @@ from pylog.partitioner import PARTITIONERS
 DEFAULT_LOG_DIR = "pylog-data"
 LOG_DIR_VARIABLE = "PYLOG_DIR"
 ACKS_ALL = -1
+ASSIGNMENT_STRATEGIES = ("range", "roundrobin", "sticky", "cooperative-sticky")
 
 _SECRET = re.compile(r"password|secret|passphrase|\.pem$|sasl\.oauthbearer\.config")
 # librdkafka has three words for each; programs compare with Kafka's.
@@ -378,8 +379,22 @@ def _check_consumer(config: ClientConfig) -> None:
                 )
     elif config["max.poll.interval.ms"] < config["session.timeout.ms"]:
         _refuse("Failed to create consumer: `max.poll.interval.ms` must be >= `session.timeout.ms`")
+    _check_strategies(config["partition.assignment.strategy"] or "")
     if "fetch.max.bytes" in config and config["fetch.max.bytes"] < config["message.max.bytes"]:
         _refuse("Failed to create consumer: `fetch.max.bytes` must be >= `message.max.bytes`")
+
+
+def _check_strategies(text: str) -> None:
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    for word in words:
+        if word not in ASSIGNMENT_STRATEGIES:
+            _refuse(f"Failed to create consumer: Unsupported partition.assignment.strategy: {word}")
+    if not words or len({word == "cooperative-sticky" for word in words}) > 1:
+        _refuse(
+            f"Failed to create consumer: All partition.assignment.strategy ({text}) assignors must "
+            "have the same protocol type, online migration between assignors with different "
+            "protocol types is not supported"
+        )
 
 
 def resolve_log_dir(config: ClientConfig) -> str:

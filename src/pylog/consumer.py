@@ -1,17 +1,19 @@
-"""Consumer: confluent_kafka's consumer over a folder, with partitions assigned by hand.
+"""Consumer: confluent_kafka's consumer over a folder.
 
-Reading stands in fetcher.pyx; this module resolves where to begin and what is assigned. Groups
-(subscribe, commit) have their place here and come later.
+Reading stands in fetcher.pyx; this module resolves where to begin and what is assigned. What a
+group has to do with it is in group/subscriber.py.
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from logcore.errors import LogError, OffsetOutOfRangeError
 from pylog import config as client_config
 from pylog.errors import KafkaError, KafkaException, from_log_error
 from pylog.fetcher import Fetcher, PartitionFetch
+from pylog.group.commits import ConsumerGroupMetadata
+from pylog.group.subscriber import Subscriber
 from pylog.log_dir import LogDir
 from pylog.message import Message
 from pylog.metadata import ClusterMetadata, describe_cluster
@@ -24,12 +26,14 @@ from pylog.types import (
     TopicPartition,
 )
 
+RebalanceCallback = Callable[["Consumer", list[TopicPartition]], Any]
+
 
 class Consumer(Fetcher):
     """Reads messages from partitions of a folder.
 
-    A drop-in for confluent_kafka.Consumer with `assign`: the same configuration, with `log.dir` (a
-    folder) where it had `bootstrap.servers`. One thread at a time. A context manager.
+    A drop-in for confluent_kafka.Consumer: the same configuration, with `log.dir` (a folder) where
+    it had `bootstrap.servers`. One thread at a time. A context manager.
 
     Args:
         conf: configuration; keyword arguments work too. `busy.poll` (bool) spins for new messages
@@ -53,6 +57,7 @@ class Consumer(Fetcher):
             stores_offsets=self._config["enable.auto.offset.store"],
             wake_word=self._log_dir.notify,
         )
+        self._group = Subscriber(self, self._log_dir, self._config)
 
     # ---- assignment ----
 
@@ -61,13 +66,26 @@ class Consumer(Fetcher):
 
         Args:
             partitions: with the offset to begin at: a number, OFFSET_BEGINNING, OFFSET_END,
-                OFFSET_TAIL(n); without one `auto.offset.reset` decides.
+                OFFSET_TAIL(n); without one, or with OFFSET_STORED, what the group has committed,
+                and `auto.offset.reset` where that is nothing.
 
         Raises:
             KafkaException: a topic or partition that is not there.
         """
         self._check_open()
-        self._set_fetches([self._make_fetch(wanted) for wanted in partitions])
+        self._group.check_assign(is_incremental=False)
+        self._replace_fetches([])
+        self._replace_fetches([self._make_fetch(wanted) for wanted in partitions])
+
+    def _replace_fetches(self, fetches: list[PartitionFetch]) -> None:
+        """Read these from now on; of those that go, what is stored is committed."""
+        kept = set(map(id, fetches))
+        dropped = [fetch for fetch in self._fetches if id(fetch) not in kept]
+        if dropped:
+            self._group.before_drop(dropped)
+        self._set_fetches(fetches)
+        if fetches:
+            self._group.start_timer()
 
     def _make_fetch(self, wanted: TopicPartition) -> PartitionFetch:
         if not isinstance(wanted, TopicPartition):
@@ -82,6 +100,7 @@ class Consumer(Fetcher):
     def incremental_assign(self, partitions: Sequence[TopicPartition]) -> None:
         """Read these partitions too."""
         self._check_open()
+        self._group.check_assign(is_incremental=True)
         for wanted in partitions:
             if self._find(wanted) is not None:
                 raise KafkaException(
@@ -91,21 +110,24 @@ class Consumer(Fetcher):
                     )
                 )
         added = [self._make_fetch(wanted) for wanted in partitions]
-        self._set_fetches([*self._fetches, *added])
+        self._replace_fetches([*self._fetches, *added])
 
     def incremental_unassign(self, partitions: Sequence[TopicPartition]) -> None:
         """Stop reading these partitions."""
         self._check_open()
+        self._group.check_assign(is_incremental=True)
         gone = [self._require(wanted) for wanted in partitions]
-        self._set_fetches([fetch for fetch in self._fetches if fetch not in gone])
+        self._replace_fetches([fetch for fetch in self._fetches if fetch not in gone])
 
     def unassign(self) -> None:
         """Read nothing."""
         self._check_open()
-        self._set_fetches([])
+        self._group.check_assign(is_incremental=False)
+        self._replace_fetches([])
 
     def assignment(self) -> list[TopicPartition]:
         """What is assigned now."""
+        self._check_open()
         return [
             TopicPartition(fetch.topic, fetch.partition, fetch.start_offset)
             for fetch in self._fetches
@@ -166,7 +188,13 @@ class Consumer(Fetcher):
             fetch.reopen(log, OFFSET_INVALID)
         offset = fetch.start_offset
         if offset in (OFFSET_INVALID, OFFSET_STORED):
-            offset = self._reset_offset(fetch)
+            try:
+                stored = self._group.start_offset(fetch.topic, fetch.partition)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.UNSTABLE_OFFSET_COMMIT:
+                    raise
+                return  # the reader comes when the transaction has ended
+            offset = self._reset_offset(fetch) if stored is None else stored
         if offset == OFFSET_BEGINNING:
             offset = log.log_start_offset
         elif offset == OFFSET_END:
@@ -252,9 +280,10 @@ class Consumer(Fetcher):
         self._check_open()
         return self._log_dir.cluster_id
 
-    def memberid(self) -> str:
-        """The id in a group: none without groups."""
-        return ""
+    def memberid(self) -> str | None:
+        """The id in the group, None before this consumer joined it."""
+        self._check_open()
+        return self._group.member_id()
 
     def set_sasl_credentials(self, username: str, password: str) -> None:
         """Accepted: a folder asks for none."""
@@ -287,12 +316,18 @@ class Consumer(Fetcher):
             raise RuntimeError("Consumer closed")
 
     def close(self) -> None:
-        """Give up the folder. Idempotent."""
+        """Revoke what the group assigned, commit what is stored, leave, and give up the folder.
+
+        Idempotent. `on_revoke` is called, and `on_commit` for what is committed.
+        """
         if self._is_closed:
             return
-        self._is_closed = True
-        self._close_fetcher()
-        self._log_dir.close()
+        try:
+            self._group.close()
+        finally:
+            self._is_closed = True
+            self._close_fetcher()
+            self._log_dir.close()
 
     def __enter__(self) -> "Consumer":
         return self
@@ -300,37 +335,110 @@ class Consumer(Fetcher):
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
-    # ---- groups: their place ----
+    # ---- groups ----
 
-    def subscribe(self, topics: Sequence[str], *args: Any, **kwargs: Any) -> NoReturn:
-        """Not yet: use `assign`."""
-        raise _no_groups("subscribe")
+    def subscribe(
+        self,
+        topics: Sequence[str],
+        on_assign: RebalanceCallback | None = None,
+        on_revoke: RebalanceCallback | None = None,
+        on_lost: RebalanceCallback | None = None,
+    ) -> None:
+        """Share these topics with the other members of `group.id`. Replaces a subscription.
+
+        Partitions are handed out in poll() and consume(), which call the callbacks.
+
+        Args:
+            topics: a list of names; one that begins with ^ is a regular expression, looked at
+                again each second.
+            on_assign: called as `on_assign(consumer, partitions)`; it may call assign (or
+                incremental_assign, with cooperative-sticky) with other offsets.
+            on_revoke: called before partitions go; it may commit.
+            on_lost: called when they are gone already, and commits fail; without it on_revoke is.
+
+        Raises:
+            KafkaException: _UNKNOWN_GROUP without group.id, _INVALID_ARG, _READ_ONLY.
+            RuntimeError: the consumer is closed.
+        """
+        self._check_open()
+        callbacks = {"on_assign": on_assign, "on_revoke": on_revoke, "on_lost": on_lost}
+        self._group.subscribe(topics, callbacks)
 
     def unsubscribe(self) -> None:
-        """Read nothing."""
-        self.unassign()
+        """Give up what the group assigned (on_revoke is called), and leave it."""
+        self._check_open()
+        if self._group.is_subscribed:
+            self._group.unsubscribe()
+        else:
+            self.unassign()
 
-    def commit(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Not yet: committed offsets come with groups."""
-        raise _no_groups("commit")
+    def _attend(self) -> None:
+        self._group.serve(self)
 
-    def committed(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Not yet: committed offsets come with groups."""
-        raise _no_groups("committed")
+    def commit(
+        self,
+        message: Message | None = None,
+        offsets: Sequence[TopicPartition] | None = None,
+        asynchronous: bool = True,
+    ) -> list[TopicPartition] | None:
+        """Commit a message's offset + 1, a list of offsets, or what is stored of what is assigned.
 
-    def store_offsets(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Not yet: committed offsets come with groups."""
-        raise _no_groups("store_offsets")
+        Committed means appended to `__consumer_offsets`, in the page cache: it survives the death
+        of this program, and is on the disk within a second.
 
-    def consumer_group_metadata(self) -> NoReturn:
-        """Not yet: it comes with groups."""
-        raise _no_groups("consumer_group_metadata")
+        Args:
+            message: one that was consumed.
+            offsets: next offset to read, for each partition.
+            asynchronous: report to `on_commit`, in a later poll(), and return None.
 
+        Returns:
+            What was committed, an error at each partition that failed.
 
-def _no_groups(what: str) -> KafkaException:
-    return KafkaException(
-        KafkaError(
-            KafkaError._NOT_IMPLEMENTED,
-            f"{what}: consumer groups are not in this version of pylog; use assign()",
-        )
-    )
+        Raises:
+            KafkaException: _NO_OFFSET when there is nothing to commit; ILLEGAL_GENERATION,
+                UNKNOWN_MEMBER_ID or FENCED_INSTANCE_ID from a member that was put out;
+                REBALANCE_IN_PROGRESS; UNKNOWN_TOPIC_OR_PART; _UNKNOWN_GROUP without group.id.
+            RuntimeError: the consumer is closed.
+        """
+        self._check_open()
+        return self._group.commit(message, offsets, asynchronous)
+
+    def store_offsets(
+        self,
+        message: Message | None = None,
+        offsets: Sequence[TopicPartition] | None = None,
+    ) -> None:
+        """Set what is committed next, by enable.auto.commit or commit() without arguments.
+
+        Args:
+            message: its offset + 1 is stored.
+            offsets: next offset to read, for each partition.
+
+        Raises:
+            KafkaException: _INVALID_ARG unless enable.auto.offset.store is false, _STATE when no
+                partition is assigned.
+            RuntimeError: the consumer is closed.
+        """
+        self._check_open()
+        self._group.store_offsets(message, offsets)
+
+    def committed(
+        self, partitions: Sequence[TopicPartition], timeout: float | None = None
+    ) -> list[TopicPartition]:
+        """What the group has committed for each; OFFSET_INVALID where it has nothing.
+
+        Args:
+            partitions: of any topics.
+            timeout: seconds to wait for transactions that hold these offsets.
+
+        Raises:
+            KafkaException: _UNKNOWN_GROUP without group.id, _TIMED_OUT.
+            RuntimeError: the consumer is closed.
+        """
+        self._check_open()
+        return self._group.committed(partitions, timeout)
+
+    def consumer_group_metadata(self) -> ConsumerGroupMetadata:
+        """Who this consumer is in its group, for Producer.send_offsets_to_transaction."""
+        self._check_open()
+        return self._group.metadata()

@@ -28,6 +28,7 @@ from pylog.errors import KafkaError, KafkaException, from_log_error
 cdef int64_t OFFSET_INVALID = -1001
 cdef int64_t SLEEP_SLICE_NS = 50_000_000
 cdef int64_t ERROR_BACKOFF_NS = 500_000_000
+cdef int64_t NOT_YET_NS = 10_000_000
 cdef int64_t SPIN_NS = 20_000
 
 
@@ -231,6 +232,9 @@ cdef class Fetcher:
         try:
             if fetch.reader is None:
                 self._resolve(fetch)
+                if fetch.reader is None:   # not yet
+                    fetch.retry_at_ns = pl_clock_ns() + NOT_YET_NS
+                    return None
             message = fetch.next_message()
         except OffsetOutOfRangeError as error:
             fetch.retry_at_ns = pl_clock_ns() + ERROR_BACKOFF_NS

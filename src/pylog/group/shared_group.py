@@ -6,8 +6,7 @@
     <stem>.state             the group (state_file.py), replaced whole with the mutex held
     <stem>.bell              logcore.shared.WakeWord: rings with every change of the state
     <stem>.beats             mapped words of 8 bytes, native order:
-        0                    rises before every change of the state
-        1                    process id of who took the mutex last
+        0                    process id of who took the mutex last
         8 + slot             the member's last sign of life, CLOCK_MONOTONIC ns
 ```
 The stem is the group id, percent-encoded, or its SHA-256 where that is long. Locks are OFD locks:
@@ -47,8 +46,7 @@ BEATS_SUFFIX = ".beats"
 
 _MUTEX_BYTE = 0
 _FIRST_SLOT_BYTE = 1000
-_VERSION_WORD = 0
-_HOLDER_WORD = 1
+_HOLDER_WORD = 0
 _FIRST_BEAT_WORD = 8
 _BEATS_BYTES = 8 * (_FIRST_BEAT_WORD + MAX_MEMBERS)
 _MAX_STEM_LENGTH = 200
@@ -109,8 +107,7 @@ class SharedGroup:
         self._boot = boot_id()
         self._thread_lock = threading.Lock()
         self._fd = -1
-        self._cached: Group | None = None
-        self._cached_version = -1
+        self._cached: tuple[bytes, Group] = (b"", Group(group_id))
         self._open_files()
 
     @classmethod
@@ -157,7 +154,6 @@ class SharedGroup:
         self._inode = os.fstat(self._fd).st_ino
         self.bell = WakeWord(self._path + BELL_SUFFIX)
         self._beats = _map_words(self._path + BEATS_SUFFIX)
-        self._cached = None
 
     def _close_file(self) -> None:
         fd, self._fd = self._fd, -1
@@ -175,23 +171,19 @@ class SharedGroup:
                 forked child.
         """
         with self._mutex():
-            # A copy: other threads look at the one that is cached.
-            before = state_file.encode(self._load(), self._boot)
-            group = state_file.decode(before, self._boot, self.group_id)
-            assert group is not None
+            before = self._read()
+            group = self._decode(before)
             yield group
             after = state_file.encode(group, self._boot)
             if after != before:
                 self._store(after)
-                self._cached = group
-                self._cached_version = self.version
                 self.bell.ring()
 
     @contextlib.contextmanager
     def held(self) -> Iterator[Group]:
         """The group, with its mutex held, to look at: nobody can change it meanwhile."""
         with self._mutex():
-            yield self._load()
+            yield self.look()
 
     @contextlib.contextmanager
     def _mutex(self) -> Iterator[None]:
@@ -243,26 +235,32 @@ class SharedGroup:
         except FileNotFoundError:
             return False
 
-    def _load(self) -> Group:
-        version = self.version
-        if self._cached is None or self._cached_version != version:
-            self._cached = _read_group(self._path, self._boot, self.group_id)
-            self._cached_version = version
-        return self._cached
+    def look(self) -> Group:
+        """The group as it stands now, not to be changed. Takes no lock."""
+        data = self._read()
+        known, group = self._cached
+        if data != known:
+            group = self._decode(data)
+            self._cached = data, group
+        return group
+
+    def _read(self) -> bytes:
+        try:
+            with open(self._path + STATE_SUFFIX, "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            return b""
+
+    def _decode(self, data: bytes) -> Group:
+        found = state_file.decode(data, self._boot, self.group_id)
+        return found if found is not None else Group(self.group_id)
 
     def _store(self, data: bytes) -> None:
-        # First the word: whoever dies in between leaves others that read the file once too often.
-        self._beats[_VERSION_WORD] = (self.version + 1) & 0x7FFFFFFFFFFFFFFF
         temporary = self._path + STATE_SUFFIX + ".tmp"
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(fd, "wb") as file:
             file.write(data)
         os.replace(temporary, self._path + STATE_SUFFIX)
-
-    @property
-    def version(self) -> int:
-        """Differs when the state is another."""
-        return int(self._beats[_VERSION_WORD])
 
     # ---- who is alive ----
 
@@ -296,10 +294,8 @@ class SharedGroup:
         return bool(group.expire(now_ms)) or bool(dead)
 
     def has_work(self, now_ms: int) -> bool:
-        """Whether `reap` would do something to the group as it was last read. Takes no lock."""
-        group = self._cached
-        if group is None or self._cached_version != self.version:
-            return True
+        """Whether `reap` would do something. Takes no lock."""
+        group = self.look()
         heard = self._take_in_beats(group, now_ms)
         deadline_ms = group.next_deadline_ms()
         return 0 <= deadline_ms <= now_ms or any(self._is_dead(member) for member in heard)
@@ -363,15 +359,6 @@ def list_groups(log_dir: LogDir) -> list[str]:
                 if group_id is not None and stem_of(group_id) + STATE_SUFFIX == name:
                     found.append(group_id)
     return sorted(found)
-
-
-def _read_group(path: str, boot: bytes, group_id: str) -> Group:
-    try:
-        with open(path + STATE_SUFFIX, "rb") as file:
-            found = state_file.decode(file.read(), boot, group_id)
-    except FileNotFoundError:
-        found = None
-    return found if found is not None else Group(group_id)
 
 
 def _map_words(path: str) -> memoryview:

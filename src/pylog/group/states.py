@@ -340,8 +340,6 @@ class Group:
         self.deadline_ms = now_ms + self._rebalance_timeout_ms()
         for member in self._members():
             member.has_joined = False
-            member.has_synced = False
-            member.assignment = b""
 
     def _complete_when_joined(self, now_ms: int) -> None:
         if all(member.has_joined for member in self._members()):
@@ -361,7 +359,8 @@ class Group:
         self.protocol = self._elect_protocol()
         self.deadline_ms = now_ms + self._rebalance_timeout_ms()
         for member in self._members():
-            member.has_joined = False
+            member.has_joined = member.has_synced = False
+            member.assignment = b""
 
     def _elect_protocol(self) -> str:
         """Each member votes for what it likes best of what all have."""
