@@ -12,7 +12,7 @@ from pylog.config_table import ALIASES, JAVA_NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "reference" / "config.md"
-CLIENTS = ("producer.py", "consumer.py", "admin.py")
+CLIENTS = ("producer.py", "consumer.py", "admin.py", "group/subscriber.py")
 
 # What each property does on a folder; those that are not here are checked, kept and do nothing.
 EFFECTS = {
@@ -35,6 +35,17 @@ EFFECTS = {
     "enable.auto.offset.store": "whether handing out a message moves the stored offset",
     "enable.partition.eof": "an event at the end of a partition",
     "auto.offset.reset": "where to begin without an offset, or when it is gone",
+    "group.id": "the group whose members share topics, and whose offsets are committed",
+    "group.instance.id": "a static member: its place is kept for session.timeout.ms",
+    "client.id": "what a member's id begins with",
+    "partition.assignment.strategy": "range, roundrobin, sticky, cooperative-sticky",
+    "session.timeout.ms": "a member that is stopped for longer is put out; a dead one is at once",
+    "heartbeat.interval.ms": "how often a member gives a sign of life at least",
+    "max.poll.interval.ms": "a member that does not poll for longer is put out",
+    "enable.auto.commit": "commit stored offsets every interval, before partitions go, at close()",
+    "auto.commit.interval.ms": "how often; 0 for not by time",
+    "on_commit": "called for each commit that nobody waits for: `on_commit(error, partitions)`",
+    "isolation.level": "read_committed waits for offsets that an open transaction holds",
 }
 TOPIC_EFFECTS = {
     "cleanup.policy": "`delete` lets retention delete; `compact` is kept, and not done yet",

@@ -239,17 +239,8 @@ def test_a_closed_consumer_says_so(consumer):
     consumer.close()
     consumer.close()
     for use in (consumer.poll, consumer.consume, consumer.assignment, lambda: consumer.assign([])):
-        if use == consumer.assignment:
-            continue
         with pytest.raises(RuntimeError, match="Consumer closed"):
             use()
-
-
-def test_group_methods_say_that_they_are_not_there(consumer):
-    for use in (lambda: consumer.subscribe(["t"]), consumer.commit, consumer.committed):
-        with pytest.raises(KafkaException) as caught:
-            use()
-        assert caught.value.args[0].code() == KafkaError._NOT_IMPLEMENTED
 
 
 def test_a_corrupt_batch_is_an_event_and_no_message_is_made_up(filled):

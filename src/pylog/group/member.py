@@ -31,6 +31,7 @@ from pylog.group import assignors, protocol
 from pylog.group.group_types import NO_GENERATION, GroupError, JoinRequest, JoinResult
 from pylog.group.protocol import Partition
 from pylog.group.shared_group import Place, SharedGroup
+from pylog.internal_topics import is_internal
 from pylog.log_dir import LogDir
 
 # How soon the death of another member is seen at the latest; alone, there is nobody to watch.
@@ -250,7 +251,7 @@ class GroupMember:
             self._awaits_poll = False
             return
         exceeded_ms = int((now_s - self._polled_s) * 1000) - self._config.max_poll_interval_ms
-        if exceeded_ms <= 0 or self._awaits_poll or self._phase == "unjoined":
+        if exceeded_ms <= 0 or self._awaits_poll or not self.identity.member_id:
             return
         self._awaits_poll = True
         self._post(
@@ -512,14 +513,18 @@ class GroupMember:
 
 
 def match_topics(patterns: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
-    """The topics of a subscription: names as they are, and what its expressions match."""
+    """The topics of a subscription: names as they are, and what its expressions match.
+
+    Internal topics are there for who names them: an expression that takes in the offsets' topic
+    would read its own commits. (Java's client does so, librdkafka does not.)
+    """
     found = set()
     for pattern in patterns:
         if not pattern.startswith("^"):
             found.add(pattern)
             continue
         expression = re.compile(pattern)
-        found.update(name for name in known if expression.search(name))
+        found.update(name for name in known if expression.search(name) and not is_internal(name))
     return tuple(sorted(found))
 
 
