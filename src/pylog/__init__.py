@@ -5,7 +5,12 @@
 is logcore; ARCHITECTURE.md draws the whole.
 """
 
-from pylog.admin import AdminClient
+from pylog.admin import (
+    AdminClient,
+    ConsumerGroupState,
+    ConsumerGroupTopicPartitions,
+    ConsumerGroupType,
+)
 from pylog.consumer import Consumer
 from pylog.embed import EventLog, Topic, open  # noqa: A004 - pylog.open, as in shelve.open
 from pylog.errors import KafkaError, KafkaException
@@ -36,6 +41,9 @@ __all__ = [
     "TIMESTAMP_NOT_AVAILABLE",
     "AdminClient",
     "Consumer",
+    "ConsumerGroupState",
+    "ConsumerGroupTopicPartitions",
+    "ConsumerGroupType",
     "EventLog",
     "KafkaError",
     "KafkaException",

@@ -1,6 +1,18 @@
 """confluent_kafka.admin's names over a folder: AdminClient, what it takes and what it answers."""
 
 from pylog.admin_client import AdminClient
+from pylog.admin_group_types import (
+    ConsumerGroupDescription,
+    ConsumerGroupListing,
+    ConsumerGroupState,
+    ConsumerGroupTopicPartitions,
+    ConsumerGroupType,
+    GroupMember,
+    GroupMetadata,
+    ListConsumerGroupsResult,
+    MemberAssignment,
+    MemberDescription,
+)
 from pylog.admin_types import (
     AlterConfigOpType,
     ConfigEntry,
@@ -43,10 +55,20 @@ __all__ = [
     "ConfigEntry",
     "ConfigResource",
     "ConfigSource",
+    "ConsumerGroupDescription",
+    "ConsumerGroupListing",
+    "ConsumerGroupState",
+    "ConsumerGroupTopicPartitions",
+    "ConsumerGroupType",
     "DeletedRecords",
     "DescribeClusterResult",
+    "GroupMember",
+    "GroupMetadata",
     "IsolationLevel",
+    "ListConsumerGroupsResult",
     "ListOffsetsResultInfo",
+    "MemberAssignment",
+    "MemberDescription",
     "NewPartitions",
     "NewTopic",
     "Node",

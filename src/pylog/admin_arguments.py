@@ -21,6 +21,7 @@ from pylog.metadata import BROKER_ID
 from pylog.types import TopicPartition
 
 _MAX_TIMEOUT_S = 3600
+_FLAGS = frozenset({"include_authorized_operations", "require_stable"})
 
 
 def take_options(options: Mapping[str, Any], *known: str) -> None:
@@ -35,7 +36,7 @@ def take_options(options: Mapping[str, Any], *known: str) -> None:
             raise TypeError(f"{name!r} is an invalid keyword argument for this function")
         if name.endswith("_timeout"):
             _check_timeout(name, value)
-        elif name == "include_authorized_operations" and not isinstance(value, bool):
+        elif name in _FLAGS and not isinstance(value, bool):
             raise TypeError(f"Expected {name} to be bool type, not {type(value).__name__}")
         elif name == "isolation_level" and not isinstance(value, IsolationLevel):
             raise TypeError("isolation_level argument should be an IsolationLevel")

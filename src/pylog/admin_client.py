@@ -6,11 +6,10 @@ with the arguments themselves is raised by the call.
 """
 
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
-from logcore.errors import LogError
 from logcore.log import Log
 from pylog import config as client_config
 from pylog.admin_arguments import (
@@ -24,6 +23,7 @@ from pylog.admin_arguments import (
     take_options,
 )
 from pylog.admin_configs import apply_entries, describe_folder, describe_topic
+from pylog.admin_groups import GroupAdmin
 from pylog.admin_types import (
     ConfigEntry,
     ConfigResource,
@@ -32,7 +32,6 @@ from pylog.admin_types import (
     ListOffsetsResultInfo,
     NewPartitions,
     NewTopic,
-    Node,
     OffsetSpec,
     ResourceType,
     TopicCollection,
@@ -40,18 +39,15 @@ from pylog.admin_types import (
     TopicPartitionInfo,
     Uuid,
 )
-from pylog.errors import KafkaError, KafkaException
-from pylog.folder_errors import as_kafka_exception, refuse
+from pylog.errors import KafkaError
+from pylog.folder_errors import refuse
 from pylog.internal_topics import is_internal
 from pylog.log_dir import LogDir
 from pylog.metadata import BROKER_ID, ClusterMetadata, describe_cluster
 from pylog.types import OFFSET_END, TopicPartition
 
-_Key = TypeVar("_Key")
-_Item = TypeVar("_Item")
 
-
-class AdminClient:
+class AdminClient(GroupAdmin):
     """Creates, changes, describes and deletes topics of a folder.
 
     A drop-in for confluent_kafka.admin.AdminClient: the same configuration, with `log.dir` (a
@@ -81,7 +77,9 @@ class AdminClient:
         conf.pop("logger", None)
         config = client_config.parse("admin", conf)
         self._is_closed = True
-        self._log_dir = LogDir.open(client_config.resolve_log_dir(config))
+        self._log_dir = LogDir.open(
+            client_config.resolve_log_dir(config), read_only=config["read.only"]
+        )
         self._is_closed = False
 
     # ---- topics ----
@@ -387,66 +385,7 @@ class AdminClient:
     def set_sasl_credentials(self, username: str, password: str) -> None:
         """Accepted: a folder asks for none."""
 
-    def _node(self) -> Node:
-        return Node(BROKER_ID, self._log_dir.path, 0)
-
-    def close(self) -> None:
-        """Give up the folder. Idempotent; without it the object's end does."""
-        if not self._is_closed:
-            self._is_closed = True
-            self._log_dir.close()
-
-    def __enter__(self) -> "AdminClient":
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        if not getattr(self, "_is_closed", True):
-            self.close()
-
-    def __len__(self) -> int:
-        return 0
-
-    def __bool__(self) -> bool:
-        return True
-
-    def _check_open(self) -> None:
-        if self._is_closed:
-            raise RuntimeError("AdminClient closed")
-
-    def _each(
-        self,
-        items: Iterable[_Item],
-        key_of: Callable[[_Item], _Key],
-        work: Callable[[_Item], Any],
-    ) -> dict[_Key, "Future[Any]"]:
-        """Do each item's work: done futures by key. Of items with one key each is done."""
-        self._check_open()
-        futures: dict[_Key, Future[Any]] = {}
-        for item in items:
-            future: Future[Any] = Future()
-            future.set_running_or_notify_cancel()
-            try:
-                future.set_result(work(item))
-            except KafkaException as error:
-                future.set_exception(error)
-            except (LogError, OSError) as error:
-                future.set_exception(as_kafka_exception(error, self._log_dir.path))
-            previous = futures.get(key_of(item))
-            if previous is None or previous.exception() is None:
-                futures[key_of(item)] = future
-        return futures
-
-    # ---- groups, access lists, users: their place ----
-
-    def list_groups(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Not yet: consumer groups are not in this version."""
-        _refuse_groups()
-
-    list_consumer_groups = describe_consumer_groups = delete_consumer_groups = list_groups
-    list_consumer_group_offsets = alter_consumer_group_offsets = list_groups
+    # ---- access lists, users: their place ----
 
     def create_acls(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Not here: who may use a folder is the file system's to say."""
@@ -458,10 +397,6 @@ class AdminClient:
     def elect_leaders(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Not here: the folder leads every partition."""
         refuse(KafkaError._NOT_IMPLEMENTED, "a folder has one broker, which leads every partition")
-
-
-def _refuse_groups() -> NoReturn:
-    refuse(KafkaError._NOT_IMPLEMENTED, "consumer groups are not in this version of pylog")
 
 
 def _list_offset(log: Log, spec: OffsetSpec) -> ListOffsetsResultInfo:

@@ -17,7 +17,11 @@ from pylog.partitioner import partition_for_key
 pytestmark = pytest.mark.peer
 
 CLASSES = ["Producer", "Consumer", "Message", "TopicPartition", "KafkaError", "KafkaException"]
-ADMIN_CLASSES = ["AdminClient", "NewTopic", "NewPartitions", "ConfigResource", "ConfigEntry"]
+ADMIN_CLASSES = [
+    *("AdminClient", "NewTopic", "NewPartitions", "ConfigResource", "ConfigEntry"),
+    *("ConsumerGroupDescription", "ConsumerGroupListing", "ListConsumerGroupsResult"),
+    *("MemberAssignment", "MemberDescription", "GroupMember", "GroupMetadata"),
+]
 # Names that confluent_kafka does not have, each on purpose.
 OURS: dict[str, set[str]] = {}
 
@@ -156,7 +160,8 @@ def test_arguments_and_their_defaults_are_theirs(
 ADMIN_METHODS = [
     *("create_topics", "delete_topics", "list_topics", "describe_topics", "create_partitions"),
     *("describe_configs", "alter_configs", "incremental_alter_configs", "delete_records"),
-    *("list_offsets",),
+    *("list_offsets", "list_consumer_groups", "describe_consumer_groups"),
+    *("delete_consumer_groups", "list_consumer_group_offsets", "alter_consumer_group_offsets"),
 ]
 
 

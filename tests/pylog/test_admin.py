@@ -414,12 +414,6 @@ def test_an_empty_partition_has_no_largest_timestamp(admin):
 @pytest.mark.parametrize(
     "name",
     [
-        "list_groups",
-        "list_consumer_groups",
-        "describe_consumer_groups",
-        "delete_consumer_groups",
-        "list_consumer_group_offsets",
-        "alter_consumer_group_offsets",
         "create_acls",
         "describe_acls",
         "delete_acls",
@@ -432,11 +426,6 @@ def test_what_is_not_here_says_so(admin, name):
     with pytest.raises(KafkaException) as caught:
         getattr(admin, name)(["x"])
     assert caught.value.args[0].code() == KafkaError._NOT_IMPLEMENTED
-
-
-def test_group_methods_say_that_groups_are_not_in_this_version(admin):
-    with pytest.raises(KafkaException, match="consumer groups are not in this version"):
-        admin.list_consumer_groups()
 
 
 def test_an_abandoned_client_gives_the_folder_up(tmp_path):

@@ -262,6 +262,11 @@ class SharedGroup:
             file.write(data)
         os.replace(temporary, self._path + STATE_SUFFIX)
 
+    def forget(self) -> None:
+        """Remove the state: the group begins anew. While it is `held`, and has no members."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._path + STATE_SUFFIX)
+
     # ---- who is alive ----
 
     def claim_place(self, group: Group) -> Place:
