@@ -45,7 +45,7 @@ bench:
 peers:  # a real Kafka from Maven Central into .peers/, once
 	$(PYTHON) scripts/peers/kafka.py fetch
 test-peers: peers
-	@$(INSTALL) dev peers
+	@$(INSTALL) dev
 	$(BIN)/python -m pytest -m peer $(ARGS)
 
 torture:

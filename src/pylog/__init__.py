@@ -1,8 +1,9 @@
 """An embedded event log with Kafka's data model, files and client API: no broker, a folder.
 
 `Producer`, `Consumer` and `AdminClient` are confluent_kafka's, over `log.dir` where those have
-`bootstrap.servers`. `pylog.open` is the short way for programs that embed the log. The storage core
-is logcore; ARCHITECTURE.md draws the whole.
+`bootstrap.servers`; with `bootstrap.servers` they are a cluster's (pylog.remote). `pylog.open` is
+the short way for programs that embed the log. The storage core is logcore; ARCHITECTURE.md draws
+the whole.
 """
 
 from pylog.admin import (

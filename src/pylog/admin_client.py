@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from logcore.log import Log
 from pylog import config as client_config
+from pylog import remote
 from pylog.admin_arguments import (
     check_assignment,
     check_incremental,
@@ -51,7 +52,8 @@ class AdminClient(GroupAdmin):
     """Creates, changes, describes and deletes topics of a folder.
 
     A drop-in for confluent_kafka.admin.AdminClient: the same configuration, with `log.dir` (a
-    folder) where it had `bootstrap.servers`. Safe for several threads. A context manager.
+    folder) where it had `bootstrap.servers`; with `bootstrap.servers` it is a cluster's, see
+    pylog.remote. Safe for several threads. A context manager.
     The options request_timeout, operation_timeout (seconds), broker and
     include_authorized_operations are checked and of no effect: there is nobody to wait for, and a
     folder has no access lists.
@@ -74,6 +76,8 @@ class AdminClient(GroupAdmin):
         if not isinstance(given, Mapping):
             raise TypeError("expected configuration dict")
         conf = {**given, **kwargs}
+        if remote.connect(self, "admin", conf):
+            return
         conf.pop("logger", None)
         config = client_config.parse("admin", conf)
         self._is_closed = True

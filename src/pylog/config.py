@@ -2,7 +2,8 @@
 
 A configuration is a dict of dotted names, as in confluent_kafka. Values may be text or Python
 values. An unknown name is an error that names the nearest known one; a known one that means
-nothing on a folder is checked and kept. The properties are in config_table.py.
+nothing on a folder is checked and kept. The properties are in config_table.py. Where
+`bootstrap.servers` is given, librdkafka checks the rest itself: see pylog.remote.
 
 Our own: `log.dir` (the folder, where a cluster has bootstrap.servers), `busy.poll` (a consumer
 spins for new messages instead of sleeping) and `read.only` (open a folder that may not be written).
@@ -400,23 +401,14 @@ def _check_strategies(text: str) -> None:
 def resolve_log_dir(config: ClientConfig) -> str:
     """Return the folder a client works on.
 
-    `log.dir`, else $PYLOG_DIR, else ./pylog-data. With bootstrap.servers and no log.dir the
-    program means a cluster, and a folder would not do.
+    `log.dir`, else $PYLOG_DIR, else ./pylog-data.
 
     Raises:
-        KafkaException: _INVALID_ARG when log.dir is empty, _NOT_IMPLEMENTED for a cluster.
+        KafkaException: _INVALID_ARG when log.dir is empty.
     """
     folder = config["log.dir"]
     if folder is not None:
         if not folder:
             _refuse_empty("", "log.dir")
         return str(folder)
-    if config["bootstrap.servers"]:
-        raise KafkaException(
-            KafkaError(
-                KafkaError._NOT_IMPLEMENTED,
-                f"bootstrap.servers={config['bootstrap.servers']}: a real cluster is not reached "
-                "from here yet; set log.dir to a folder",
-            )
-        )
     return os.environ.get(LOG_DIR_VARIABLE) or DEFAULT_LOG_DIR

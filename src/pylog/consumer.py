@@ -10,6 +10,7 @@ from typing import Any
 
 from logcore.errors import LogError, OffsetOutOfRangeError
 from pylog import config as client_config
+from pylog import remote
 from pylog.errors import KafkaError, KafkaException, from_log_error
 from pylog.fetcher import Fetcher, PartitionFetch
 from pylog.group.commits import ConsumerGroupMetadata
@@ -32,8 +33,14 @@ RebalanceCallback = Callable[["Consumer", list[TopicPartition]], Any]
 class Consumer(Fetcher):
     """Reads messages from partitions of a folder.
 
+<<<<<<< HEAD
     A drop-in for confluent_kafka.Consumer: the same configuration, with `log.dir` (a folder) where
     it had `bootstrap.servers`. One thread at a time. A context manager.
+=======
+    A drop-in for confluent_kafka.Consumer with `assign`: the same configuration, with `log.dir` (a
+    folder) where it had `bootstrap.servers`; with `bootstrap.servers` it is a cluster's, see
+    pylog.remote. One thread at a time. A context manager.
+>>>>>>> dc69a44 (bootstrap.servers: Producer, Consumer and AdminClient on a Kafka cluster over confluent-kafka)
 
     Args:
         conf: configuration; keyword arguments work too. `busy.poll` (bool) spins for new messages
@@ -44,6 +51,8 @@ class Consumer(Fetcher):
     """
 
     def __init__(self, conf: Mapping[str, Any] | None = None, /, **kwargs: Any):
+        if remote.connect(self, "consumer", {**(conf or {}), **kwargs}):
+            return
         self._config = client_config.parse("consumer", {**(conf or {}), **kwargs})
         self._reset_policy = self._config["auto.offset.reset"]
         self._is_closed = False

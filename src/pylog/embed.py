@@ -10,6 +10,7 @@ Everything here stands on the same queues and readers as Producer and Consumer.
 """
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,7 @@ def open(  # noqa: A001 - pylog.open, as in shelve, gzip, dbm
     Raises:
         KafkaException: with a KafkaError whose text says what is wrong.
     """
+    _refuse_cluster(folder)
     if acks not in ACKS:
         raise KafkaException(
             KafkaError(KafkaError._INVALID_ARG, f"acks is 0, 1 or all, not {acks!r}")
@@ -83,6 +85,21 @@ def open(  # noqa: A001 - pylog.open, as in shelve, gzip, dbm
         allow_network_file_system=allow_network_file_system,
     )  # fmt: skip
     return EventLog(log_dir, ACKS[acks], codecs.CODEC_IDS[compression], PARTITIONERS[partitioner])
+
+
+_CLUSTER = re.compile(r"kafka://.*|[\w.-]+:\d+(,[\w.-]+:\d+)*")
+
+
+def _refuse_cluster(folder: str | os.PathLike[str]) -> None:
+    """What looks like a cluster's address is not made into a folder of that name."""
+    if isinstance(folder, str) and _CLUSTER.fullmatch(folder) and not os.path.exists(folder):
+        raise KafkaException(
+            KafkaError(
+                KafkaError._INVALID_ARG,
+                f"{folder} looks like the address of a cluster; pylog.open is for folders. Use "
+                'pylog.Producer({"bootstrap.servers": ...}) and pylog.Consumer',
+            )
+        )
 
 
 class EventLog:

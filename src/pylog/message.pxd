@@ -13,3 +13,4 @@ cdef class Message:
     cdef int32_t _partition
     cdef int32_t _leader_epoch       # -1 unknown
     cdef int _timestamp_type
+    cdef object _peer                # confluent_kafka's message behind this one, or None

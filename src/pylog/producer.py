@@ -15,6 +15,7 @@ from logcore import codecs
 from logcore.errors import LogError
 from logcore.log import Log
 from pylog import config as client_config
+from pylog import remote
 from pylog.accumulator import Accumulator
 from pylog.errors import KafkaError, KafkaException, from_log_error
 from pylog.internal_topics import refuse_internal
@@ -23,7 +24,7 @@ from pylog.message import Message
 from pylog.metadata import ClusterMetadata, describe_cluster
 from pylog.partitioner import PARTITIONERS
 
-Callback = Callable[[KafkaError | None, Message], None]
+Callback = Callable[[KafkaError | None, Message], object]
 
 # How long a poll() sleeps at most before it looks for callbacks again.
 _POLL_SLICE_S = 0.05
@@ -34,7 +35,8 @@ class Producer(Accumulator):
     """Writes messages to topics of a folder.
 
     A drop-in for confluent_kafka.Producer: the same configuration, with `log.dir` (a folder) where
-    it had `bootstrap.servers`. Safe for several threads. A context manager: leaving it flushes.
+    it had `bootstrap.servers`; with `bootstrap.servers` it is a cluster's, see pylog.remote. Safe
+    for several threads. A context manager: leaving it flushes.
 
     Args:
         conf: configuration; keyword arguments work too.
@@ -50,6 +52,8 @@ class Producer(Accumulator):
     """
 
     def __init__(self, conf: Mapping[str, Any] | None = None, /, **kwargs: Any):
+        if remote.connect(self, "producer", {**(conf or {}), **kwargs}):
+            return
         self._config = client_config.parse("producer", {**(conf or {}), **kwargs})
         self._error_callback = self._config["error_cb"]
         self._errors: list[KafkaError] = []

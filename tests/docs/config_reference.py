@@ -17,7 +17,7 @@ CLIENTS = ("producer.py", "consumer.py", "admin.py", "group/subscriber.py")
 # What each property does on a folder; those that are not here are checked, kept and do nothing.
 EFFECTS = {
     "log.dir": "folder of the log; without it `$PYLOG_DIR`, else `./pylog-data`",
-    "bootstrap.servers": "without `log.dir`: refused, a cluster is not reached from here yet",
+    "bootstrap.servers": "a cluster, not a folder: see [a real cluster](../guides/cluster.md)",
     "read.only": "look only; works on a read-only file system (consumer)",
     "error_cb": "called with a KafkaError when the disk refuses a batch, in poll() and flush()",
     "message.max.bytes": "largest message, and batch before compression",
@@ -99,7 +99,7 @@ Where the Java client has another name, the hint knows it:
 INERT = """\
 What concerns brokers, sockets, TLS, groups or transactions means nothing on a folder in this
 version. These are checked as librdkafka checks them, so that one configuration serves both, and do
-nothing:
+nothing there; on a cluster librdkafka obeys them all:
 """
 TOPICS = """\
 For `pylog topics create -c NAME=VALUE`, `AdminClient` and `log.topic(name, configs={...})`.

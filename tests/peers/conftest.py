@@ -14,7 +14,7 @@ from types import ModuleType
 
 import pytest
 from golden_copies import GoldenCopies
-from sides import Side, new_topic_name
+from sides import Side
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "peers" / "kafka.py"
 
@@ -74,18 +74,18 @@ def golden_copy(tmp_path: Path) -> GoldenCopies:
 
 
 @pytest.fixture
-def sides(broker: "_KAFKA.KafkaBroker", tmp_path: Path) -> tuple[Side, Side]:
-    """Return confluent_kafka with the broker, and pylog with a folder; one new topic name."""
+def sides(broker: "_KAFKA.KafkaBroker", tmp_path: Path) -> tuple[Side, Side, Side]:
+    """Return confluent_kafka with the broker, pylog with a folder, pylog with the broker."""
     confluent = pytest.importorskip("confluent_kafka", reason="pip install confluent-kafka")
     import confluent_kafka.admin
 
     import pylog
     import pylog.admin
 
-    theirs = {"bootstrap.servers": broker.bootstrap_servers, "log_level": 2}
-    ours = {"log.dir": str(tmp_path / "log")}
-    name = new_topic_name()
+    cluster = {"bootstrap.servers": broker.bootstrap_servers, "log_level": 2}
+    folder = {"log.dir": str(tmp_path / "log")}
     return (
-        Side(confluent, confluent_kafka.admin, theirs, name),
-        Side(pylog, pylog.admin, ours, name),
+        Side(confluent, confluent_kafka.admin, cluster),
+        Side(pylog, pylog.admin, folder),
+        Side(pylog, pylog.admin, cluster),
     )

@@ -1,6 +1,6 @@
-"""Side: one of two libraries, confluent_kafka with a broker or pylog with a folder.
+"""Side: confluent_kafka with a broker, pylog with a folder, or pylog with the same broker.
 
-A scenario is a function of a Side that returns what it saw; both sides must see the same. What a
+A scenario is a function of a Side that returns what it saw; all sides must see the same. What a
 cluster has and a folder has not (broker ids, latencies) is left out by the scenario.
 """
 
@@ -13,6 +13,8 @@ from typing import Any
 
 import record_batches
 
+import pylog
+
 TIMEOUT_S = 20
 _numbers = itertools.count()
 
@@ -24,7 +26,7 @@ def new_topic_name() -> str:
 
 @dataclass
 class Side:
-    """One of the two libraries and where its data is."""
+    """One of the libraries and where its data is."""
 
     client: ModuleType
     admin_module: ModuleType
@@ -59,12 +61,18 @@ class Side:
             producer.produce(self.topic, b"%d" % number, partition=0, timestamp=time_ms)
         assert producer.flush(TIMEOUT_S) == 0
 
+    def is_topic(self, name: str | None) -> bool | None:
+        """Return whether `name` is this side's topic, None for no name: the names differ."""
+        return None if name is None else name == self.topic
+
     def told(self, error: Any) -> Any:
         """Return an error or an exception in a form that both sides share."""
         if isinstance(error, self.client.KafkaException):
             error = error.args[0]
         if isinstance(error, self.client.KafkaError):
-            return (error.name(), error.code(), error.retriable(), error.fatal())
+            # confluent_kafka says False unless librdkafka spoke of that very error.
+            retriable = error.retriable() or pylog.KafkaError(error.code()).retriable()
+            return (error.name(), error.code(), retriable, error.fatal())
         return error if error is None else type(error).__name__
 
     def outcome(self, call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:

@@ -49,9 +49,11 @@ def topic_configs(side: Side) -> Any:
     kind = side.admin_module.ConfigResource.Type.TOPIC
     resource = side.admin_module.ConfigResource(kind, side.topic)
     ((_, future),) = side.admin.describe_configs([resource]).items()
-    return {
-        name: (entry.value, entry.is_default) for name, entry in future.result(TIMEOUT_S).items()
-    }
+    configs = future.result(TIMEOUT_S)
+    seen = {name: (entry.value, entry.is_default) for name, entry in configs.items()}
+    # A cluster with eligible leader replicas (KIP-966) sets this one for all its topics.
+    seen["min.insync.replicas"] = configs["min.insync.replicas"].value
+    return seen
 
 
 def delete_records_and_ends(side: Side) -> Any:
@@ -107,7 +109,8 @@ SCENARIOS = [admin_errors, topic_configs, delete_records_and_ends, list_offsets]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.__name__)
-def test_both_see_the_same(sides: tuple[Side, Side], scenario: Callable[[Side], Any]) -> None:
-    theirs, ours = sides
+def test_all_see_the_same(sides: tuple[Side, Side, Side], scenario: Callable[[Side], Any]) -> None:
+    theirs, folder, cluster = sides
     expected = scenario(theirs)
-    assert scenario(ours) == expected
+    assert scenario(cluster) == expected
+    assert scenario(folder) == expected

@@ -444,24 +444,14 @@ def folder_of(conf):
 
 def test_the_folder_is_log_dir_before_all_else(monkeypatch):
     monkeypatch.setenv("PYLOG_DIR", "/from/variable")
-    assert folder_of({"log.dir": "/data", "bootstrap.servers": "a:9092"}) == "/data"
+    assert folder_of({"log.dir": "/data"}) == "/data"
     assert folder_of({"log.dir": Path("relative")}) == "relative"
-
-
-def test_a_cluster_without_a_folder_is_not_implemented(monkeypatch):
-    monkeypatch.setenv("PYLOG_DIR", "/from/variable")
-    for name in ("bootstrap.servers", "metadata.broker.list"):
-        with pytest.raises(KafkaException) as raised:
-            folder_of({name: "a:9092"})
-        assert raised.value.args[0].code() == KafkaError._NOT_IMPLEMENTED
-        assert "bootstrap.servers=a:9092" in raised.value.args[0].str()
-        assert "log.dir" in raised.value.args[0].str()
 
 
 def test_without_either_the_variable_counts_and_then_the_default(monkeypatch):
     monkeypatch.setenv("PYLOG_DIR", "/from/variable")
     assert folder_of({}) == "/from/variable"
-    assert folder_of({"log.dir": None, "bootstrap.servers": ""}) == "/from/variable"
+    assert folder_of({"log.dir": None}) == "/from/variable"
     monkeypatch.setenv("PYLOG_DIR", "")
     assert folder_of({}) == "pylog-data"
     monkeypatch.delenv("PYLOG_DIR")
