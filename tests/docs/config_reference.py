@@ -112,6 +112,7 @@ def used_by_clients() -> set[str]:
     text = "".join(path.read_text() for path in sources if path.exists())
     text += (ROOT / "src/pylog/config.py").read_text().split("def resolve_log_dir")[1]
     names = set(re.findall(r"config\[\"([a-z_.]+)\"\]", text))
+    names.add("bootstrap.servers")  # by pylog.remote, before anything is parsed
     return {ALIASES.get(name, name) for name in names}
 
 
