@@ -33,14 +33,9 @@ RebalanceCallback = Callable[["Consumer", list[TopicPartition]], Any]
 class Consumer(Fetcher):
     """Reads messages from partitions of a folder.
 
-<<<<<<< HEAD
     A drop-in for confluent_kafka.Consumer: the same configuration, with `log.dir` (a folder) where
-    it had `bootstrap.servers`. One thread at a time. A context manager.
-=======
-    A drop-in for confluent_kafka.Consumer with `assign`: the same configuration, with `log.dir` (a
-    folder) where it had `bootstrap.servers`; with `bootstrap.servers` it is a cluster's, see
-    pylog.remote. One thread at a time. A context manager.
->>>>>>> dc69a44 (bootstrap.servers: Producer, Consumer and AdminClient on a Kafka cluster over confluent-kafka)
+    it had `bootstrap.servers`; with `bootstrap.servers` it is a cluster's, see pylog.remote. One
+    thread at a time. A context manager.
 
     Args:
         conf: configuration; keyword arguments work too. `busy.poll` (bool) spins for new messages

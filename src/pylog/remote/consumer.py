@@ -46,7 +46,7 @@ class RemoteConsumer(Consumer):
     # ---- assignment ----
 
     @translates_errors
-    def subscribe(  # type: ignore[override]
+    def subscribe(
         self,
         topics: Sequence[str],
         on_assign: Rebalance | None = None,
@@ -125,7 +125,7 @@ class RemoteConsumer(Consumer):
     # ---- offsets ----
 
     @translates_errors
-    def commit(  # type: ignore[override]
+    def commit(
         self,
         message: Message | None = None,
         offsets: Sequence[TopicPartition] | None = None,
@@ -139,14 +139,14 @@ class RemoteConsumer(Consumer):
         return committed
 
     @translates_errors
-    def store_offsets(  # type: ignore[override]
+    def store_offsets(
         self, message: Message | None = None, offsets: Sequence[TopicPartition] | None = None
     ) -> None:
         """Set what the next commit without offsets commits; see Consumer.store_offsets."""
         self._peer.store_offsets(**_place(message, offsets))
 
     @translates_errors
-    def committed(  # type: ignore[override]
+    def committed(
         self, partitions: Sequence[TopicPartition], timeout: float | None = None
     ) -> list[TopicPartition]:
         """What the group committed for each partition."""
