@@ -136,9 +136,9 @@ cdef extern from "c/producers.h" nogil:
                           int64_t *base_offset)
     int pl_check_marker(const pl_producers *producers, const pl_batch *batch,
                         int32_t coordinator_epoch)
-    void pl_note_batch(pl_producers *producers, const pl_batch *batch)
+    void pl_note_batch(pl_producers *producers, const pl_batch *batch, int64_t seen_ms)
     int64_t pl_note_marker(pl_producers *producers, const pl_batch *batch,
-                           int32_t coordinator_epoch)
+                           int32_t coordinator_epoch, int64_t seen_ms)
     int64_t pl_first_unstable_offset(const pl_producers *producers, int64_t producer_id)
     int pl_expire_producers(pl_producers *producers, int64_t least_timestamp_ms)
 

@@ -173,10 +173,12 @@ def _cut_unpublished(folder: str, commit: dict[str, int]) -> bool:
     # A roll that died before its publish left an empty segment at the log end.
     if later and (later != [commit["log_end_offset"]] or os.stat(leftover).st_size > 0):
         return False
+    if commit["producer_batch_count"] > 0:
+        if not transaction_index.are_sound(folder):
+            return False
+        transaction_index.cut(folder, base_offset, commit["log_end_offset"])
     for path, size in sizes.items():
         os.truncate(path, size)
-    if commit["producer_batch_count"] > 0:
-        transaction_index.cut(folder, base_offset, commit["log_end_offset"])
     for base in later:
         for suffix in layout.SEGMENT_SUFFIXES:
             path = os.path.join(folder, layout.segment_file_name(base, suffix))

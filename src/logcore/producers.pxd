@@ -22,6 +22,6 @@ cdef class Producers:
     cdef int _catch_up(self, Log log, pl_commit *commit) except -1
     cdef int _load(self, object folder, int64_t log_end_offset) except -1
     cdef int64_t _take_in(self, SegmentMap segment, int64_t position, int64_t size,
-                          pl_batch *batch, bint *is_abort) except -2
-    cdef int _walk(self, Log log, int64_t offset, int64_t end_offset) except -1
+                          pl_batch *batch, int64_t seen_ms, bint *is_abort) except -2
+    cdef int _walk(self, Log log, pl_commit *commit, int64_t seen_ms) except -1
     cdef void forget(self) noexcept

@@ -29,7 +29,7 @@ from logcore.writer cimport BEGINS_HERE, ProducerStamp
 
 from logcore import layout, producer_snapshots, transaction_index
 from logcore.errors import (
-    CorruptRecordError, InvalidProducerEpochError, InvalidTxnStateError, OutOfOrderSequenceError,
+    CorruptRecordError, LogError, InvalidProducerEpochError, InvalidTxnStateError, OutOfOrderSequenceError,
 )
 from logcore.producer_snapshots import ProducerInfo
 
@@ -124,7 +124,7 @@ cdef class Producers:
             if log.notify is not None:
                 pl_bell_ring(log.notify.bell)
             if log.writer.active_base_offset != self.snapshot_base:
-                self._write_snapshot(log)
+                self._try_snapshot(log)
             return result
         self._raise(log, batch, result)
         log.raise_refused(result, expected_offset, log_end_offset)
@@ -164,9 +164,9 @@ cdef class Producers:
             return result
         batch.base_offset = result
         if is_control:
-            pl_note_marker(&self.table, batch, coordinator_epoch)
+            pl_note_marker(&self.table, batch, coordinator_epoch, now_ms)
         else:
-            pl_note_batch(&self.table, batch)
+            pl_note_batch(&self.table, batch, now_ms)
         self.known_count = commit.producer_batch_count + 1
         self.end_offset = result + batch.last_offset_delta + 1
         return result
@@ -189,13 +189,16 @@ cdef class Producers:
 
     cdef int _catch_up(self, Log log, pl_commit *commit) except -1:
         """Have the table stand for the whole log."""
+        cdef int64_t seen_ms
         if self.is_loaded and self.known_count == commit.producer_batch_count:
             return 0
         if commit.producer_batch_count > 0:
+            seen_ms = pl_wall_clock_ms()
             if not self.is_loaded:
                 self._load(log.path, commit.log_end_offset)
+                seen_ms = commit.segment_created_ms
             self.is_loaded = False    # until the walk has reached the end
-            self._walk(log, max(self.end_offset, commit.log_start_offset), commit.log_end_offset)
+            self._walk(log, commit, seen_ms)
         self.is_loaded = True
         self.known_count = commit.producer_batch_count
         self.end_offset = commit.log_end_offset
@@ -225,7 +228,7 @@ cdef class Producers:
         return 0
 
     cdef int64_t _take_in(self, SegmentMap segment, int64_t position, int64_t size,
-                          pl_batch *batch, bint *is_abort) except -2:
+                          pl_batch *batch, int64_t seen_ms, bint *is_abort) except -2:
         """Note a batch: first offset of the transaction that it ends, -1 for none."""
         cdef uint8_t marker[MAX_MARKER_BYTES]
         cdef int32_t coordinator_epoch, kind
@@ -234,7 +237,7 @@ cdef class Producers:
             raise MemoryError("no memory for the table of producers")
         if not batch.attributes & PL_CONTROL_BIT:
             # What compaction emptied keeps its header: it is there for this.
-            pl_note_batch(&self.table, batch)
+            pl_note_batch(&self.table, batch, seen_ms)
             return -1
         if (batch.record_count == 0 or batch.attributes & PL_CODEC_MASK
                 or size > MAX_MARKER_BYTES):
@@ -244,7 +247,7 @@ cdef class Producers:
         if kind != 0 and kind != 1:
             return -1
         is_abort[0] = kind == 0
-        return pl_note_marker(&self.table, batch, coordinator_epoch)
+        return pl_note_marker(&self.table, batch, coordinator_epoch, seen_ms)
 
     def _walk_file(self, folder, int64_t base_offset, int64_t begin, int64_t log_end_offset):
         """Take in the batches of a segment that nobody writes. Returns its aborted transactions."""
@@ -264,7 +267,7 @@ cdef class Producers:
             if position + size > end or batch.base_offset >= log_end_offset:
                 break
             if batch.producer_id >= 0 and batch.base_offset >= begin:
-                first = self._take_in(segment, position, size, &batch, &is_abort)
+                first = self._take_in(segment, position, size, &batch, -1, &is_abort)
                 if is_abort and first >= 0:
                     unstable = pl_first_unstable_offset(&self.table, -1)
                     last = batch.base_offset + batch.last_offset_delta
@@ -273,8 +276,12 @@ cdef class Producers:
             position += size
         return aborted
 
-    cdef int _walk(self, Log log, int64_t offset, int64_t end_offset) except -1:
-        """Take in the batches of [offset, end_offset)."""
+    cdef int _walk(self, Log log, pl_commit *commit, int64_t seen_ms) except -1:
+        """Take in the batches from where the table ends. `seen_ms`: those in the active segment
+        were not appended before."""
+        cdef int64_t offset = max(self.end_offset, commit.log_start_offset)
+        cdef int64_t end_offset = commit.log_end_offset
+        cdef int64_t active_base = commit.segment_base_offset
         cdef LogReader reader
         cdef pl_batch batch
         cdef int64_t size
@@ -285,7 +292,9 @@ cdef class Producers:
         while reader.expected_offset < end_offset and reader.refresh():
             size = reader.peek_batch(&batch)
             if batch.producer_id >= 0 and batch.base_offset >= offset:
-                self._take_in(reader.segment, reader.position, size, &batch, &is_abort)
+                self._take_in(reader.segment, reader.position, size, &batch,
+                              -1 if reader.segment.base_offset < active_base else seen_ms,
+                              &is_abort)
             reader.position += size
             reader.expected_offset = batch.base_offset + batch.last_offset_delta + 1
         self.end_offset = max(self.end_offset, reader.expected_offset)
@@ -321,10 +330,14 @@ cdef class Producers:
         finally:
             log._unlock_writer()
 
-    def _write_snapshot(self, Log log):
-        """Once a segment, so that a cold start reads little. Without room the older one counts."""
+    def _try_snapshot(self, Log log):
+        """Once a segment, so that a cold start reads little. Where it fails, the older one counts:
+        the records are written, and their producer is told so."""
         self.snapshot_base = log.writer.active_base_offset
-        producers, offset = self.describe(log)
+        try:
+            producers, offset = self.describe(log)
+        except LogError:
+            return
         producer_snapshots.write(log.path, offset, producers)
 
 
@@ -346,6 +359,8 @@ def rebuild_producers(folder, bases, commit, durable_offset, *, is_writable):
     """
     cdef Producers producers = Producers()
     log_end_offset = commit["log_end_offset"]
+    if is_writable and not transaction_index.are_sound(folder):
+        durable_offset = 0   # all of it is in the log itself
     producers._load(folder, min(durable_offset, log_end_offset))
     begin = max(producers.end_offset, commit["log_start_offset"])
     first = max((base for base in bases if base <= begin), default=begin)

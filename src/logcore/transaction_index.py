@@ -48,8 +48,8 @@ def read(path: str, position: int = 0) -> list[tuple[int, int, int, int]]:
         producer_id, first_offset, last_offset, last_stable_offset = fields
         if version != 0 or producer_id < 0 or not 0 <= first_offset <= last_offset:
             raise CorruptRecordError(
-                "not an entry of a transaction index: move the file away and open the log with "
-                "`pylog doctor`, which tells what it should hold",
+                "not an entry of a transaction index: close all programs on the partition and open "
+                "it again, which makes the index anew from the log",
                 path=path,
                 position=position + at * ENTRY_SIZE,
             )
@@ -83,6 +83,18 @@ def cut(folder: str, base_offset: int, log_end_offset: int) -> None:
         return
     kept = [entry for entry in read(path) if entry[2] < log_end_offset]
     os.truncate(path, len(kept) * ENTRY_SIZE)
+
+
+def are_sound(folder: str) -> bool:
+    """Whether every index of a partition is one."""
+    names = map(layout.parse_segment_file_name, os.listdir(folder))
+    try:
+        for base_offset, suffix in [name for name in names if name is not None]:
+            if suffix == layout.TXN_INDEX_SUFFIX:
+                read(path_of(folder, base_offset))
+    except CorruptRecordError:
+        return False
+    return True
 
 
 def collect(log: "Log", first_offset: int, end_offset: int) -> list[Aborted]:

@@ -1,6 +1,7 @@
 """docs/format: the byte tables are the code's, and the hex dumps are what the code writes."""
 
 import ast
+import dataclasses
 import re
 import struct
 import uuid
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import pylog
-from logcore import recovery_mark, seal
+from logcore import producer_snapshots, recovery_mark, seal, transaction_index
 from logcore.batch import BatchBuilder, BatchView, crc32c, iter_batches
 from logcore.index import OffsetIndex
 from logcore.log import Log
@@ -339,3 +340,26 @@ def test_the_commit_dump_reads_as_the_table_says() -> None:
         (name, first) for name, first, _ in rows if name != "reserved"
     }
     assert int.from_bytes(data[184:], "little") == crc32c(data[:184])
+
+
+def test_the_dumps_of_producers_are_what_an_aborted_transaction_leaves(tmp_path: Path) -> None:
+    index, snapshot = dumps_of("producers.md")
+    rows = table_of("producers.md", "## `.txnindex`")
+    assert_contiguous(places(rows), transaction_index.ENTRY_SIZE)
+    assert [(f.name, f.position, len(f.data)) for f in index] == places(rows)
+    builder = BatchBuilder()
+    builder.set_producer(7, 0, 0, True)
+    builder.append(FIRST_MS, None, b"value")
+    with Log(tmp_path / "t-0") as log:
+        log.append(builder.build())
+        log.append_marker(7, 1, False, timestamp_ms=FIRST_MS + 1)
+        (known,) = log.producers()
+    assert (tmp_path / "t-0" / "00000000000000000000.txnindex").read_bytes() == joined(index)
+    known = dataclasses.replace(known, last_timestamp_ms=FIRST_MS + 1)
+    assert producer_snapshots.encode([known]) == joined(snapshot)
+    head = places(table_of("producers.md", "## `.snapshot`"))
+    body = places(table_of("producers.md", "### A producer, 46 bytes"))
+    assert_contiguous(head, 10)
+    assert_contiguous(body, 46)
+    moved = [(name, position + 10, size) for name, position, size in body]
+    assert [(f.name, f.position, len(f.data)) for f in snapshot] == head + moved

@@ -3,6 +3,7 @@
 tests/golden/README.md says how the files and their expected.json were made.
 """
 
+import dataclasses
 import hashlib
 import json
 import shutil
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 import logcore
-from logcore import leader_epochs, partition_metadata
+from logcore import leader_epochs, partition_metadata, producer_snapshots
 from logcore.batch import BatchBuilder, BatchView, Record, iter_batches, iter_records
 from logcore.codecs import CODEC_IDS, CODEC_NAMES
 from logcore.config import LogConfig
@@ -318,3 +319,34 @@ def test_the_same_batches_give_kafkas_files(tmp_path: Path, kept: str) -> None:
     for original in originals[:-1]:
         time_index = original.with_suffix(".timeindex")
         assert (path / time_index.name).read_bytes() == time_index.read_bytes(), time_index.name
+
+
+@pytest.mark.parametrize("kept", ["everything", "the log alone"])
+def test_committed_records_are_those_that_kafka_hands_out(tmp_path: Path, kept: str) -> None:
+    """With Kafka's transaction index and snapshots, and from the markers in the log alone."""
+    copy = tmp_path / "transactions-0"
+    shutil.copytree(partition_dir("transactions"), copy)
+    expected = load_expected("transactions")
+    if kept == "the log alone":
+        for path in [*copy.glob("*.txnindex"), *copy.glob("*.snapshot")]:
+            path.unlink()
+    with open_log(copy, "transactions") as log:
+        records = [record.offset for record in log.reader(0, read_committed=True)]
+        assert log.last_stable_offset == expected["log_end_offset"]
+    assert records == expected["committed_offsets"]
+    index = copy / "00000000000000000002.txnindex"
+    original = partition_dir("transactions") / index.name
+    assert index.read_bytes() == original.read_bytes()
+
+
+def test_producers_are_known_as_kafka_noted_them(tmp_path: Path) -> None:
+    source = partition_dir("transactions")
+    copy = tmp_path / "transactions-0"
+    shutil.copytree(source, copy)
+    (last,) = producer_snapshots.decode((source / "00000000000000000015.snapshot").read_bytes())
+    for path in copy.glob("*.snapshot"):
+        path.unlink()
+    with open_log(copy, "transactions") as log:
+        (known,) = log.producers()
+    # A log that was recovered counts its producers' day from then.
+    assert dataclasses.replace(known, last_timestamp_ms=last.last_timestamp_ms) == last

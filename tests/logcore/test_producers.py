@@ -371,11 +371,41 @@ def test_random_histories_read_as_a_simple_model_says(path: Path) -> None:
 
 def test_producers_that_are_silent_for_a_day_are_forgotten(path: Path) -> None:
     with Log(path) as log:
-        builder = BatchBuilder()
-        builder.set_producer(7, 0, 0)
-        builder.append(1_000, None, b"long ago")
-        log.append(builder.build())
         log.append(make(8, 0, 0))
+        known = log.producers()
+    for file in path.glob("*.snapshot"):
+        file.unlink()
+    old = [ProducerInfo(7, 0, 5, 0, 0, last_timestamp_ms=1_000)]
+    producer_snapshots.write(str(path), 1, known + old)
     with Log(path) as log:
+        assert [info.producer_id for info in log.producers()] == [7, 8]
         log.append(make(8, 0, 1))
         assert [info.producer_id for info in log.producers()] == [8]
+
+
+def test_a_producer_of_old_records_is_not_forgotten_for_their_times(path: Path) -> None:
+    builder = BatchBuilder()
+    builder.set_producer(7, 0, 0)
+    builder.append(1_000, None, b"long ago")
+    batch = builder.build()
+    with Log(path) as log:
+        log.append(batch)
+    for _ in range(2):
+        with Log(path) as log:
+            assert log.append(batch) == 0
+            for file in path.glob("*.snapshot"):
+                file.unlink()
+
+
+def test_a_damaged_transaction_index_is_made_anew_from_the_log(path: Path) -> None:
+    with Log(path) as log:
+        for number in range(4):
+            log.append(make(7, number, 0, b"%d" % number, transactional=True))
+            log.append_marker(7, number + 1, number % 2 == 0)
+        before = log.aborted_transactions(0, 8)
+        log.write_recovery_mark()
+    index = path / "00000000000000000000.txnindex"
+    index.write_bytes(b"garbage" * 20)
+    with Log(path) as log:
+        assert log.aborted_transactions(0, 8) == before
+        assert values_of(log) == [b"0", b"2"]

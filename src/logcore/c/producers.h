@@ -38,7 +38,7 @@ struct pl_producer_batch {
 
 struct pl_producer {
     int64_t producer_id; /* -1: a free place */
-    int64_t last_timestamp_ms;
+    int64_t last_timestamp_ms;         /* of its last batch, or of the clock when that came */
     int64_t transaction_first_offset; /* -1 none open */
     int32_t coordinator_epoch;        /* -1 no marker yet */
     int16_t epoch;
@@ -185,13 +185,21 @@ pl_check_marker(const struct pl_producers *producers, const struct pl_batch *bat
                                                         : PL_PRODUCER_OK;
 }
 
-/* Take in a batch of the log; pl_producers_reserve comes first. */
 static inline void
-pl_note_batch(struct pl_producers *producers, const struct pl_batch *batch)
+pl_note_time(struct pl_producer *entry, const struct pl_batch *batch, int64_t seen_ms)
+{
+    entry->last_timestamp_ms = batch->max_timestamp_ms > seen_ms ? batch->max_timestamp_ms : seen_ms;
+}
+
+/* Take in a batch of the log; pl_producers_reserve comes first. `seen_ms`: it was not appended
+ * before that time, -1 where that is not known. Records may be of old times, and their producer is
+ * not to be forgotten for it. */
+static inline void
+pl_note_batch(struct pl_producers *producers, const struct pl_batch *batch, int64_t seen_ms)
 {
     struct pl_producer *entry = pl_put_producer(producers, batch->producer_id);
     pl_set_epoch(entry, batch->producer_epoch);
-    entry->last_timestamp_ms = batch->max_timestamp_ms;
+    pl_note_time(entry, batch, seen_ms);
     if (entry->batch_count == PL_PRODUCER_BATCHES) {
         memmove(entry->batch, entry->batch + 1, (PL_PRODUCER_BATCHES - 1) * sizeof *entry->batch);
         entry->batch_count--;
@@ -211,12 +219,12 @@ pl_note_batch(struct pl_producers *producers, const struct pl_batch *batch)
 /* Take in a marker: returns the first offset of the transaction that it closes, -1 for none. */
 static inline int64_t
 pl_note_marker(struct pl_producers *producers, const struct pl_batch *batch,
-               int32_t coordinator_epoch)
+               int32_t coordinator_epoch, int64_t seen_ms)
 {
     struct pl_producer *entry = pl_put_producer(producers, batch->producer_id);
     int64_t first_offset = entry->transaction_first_offset;
     pl_set_epoch(entry, batch->producer_epoch);
-    entry->last_timestamp_ms = batch->max_timestamp_ms;
+    pl_note_time(entry, batch, seen_ms);
     entry->coordinator_epoch = coordinator_epoch;
     if (first_offset >= 0) {
         entry->transaction_first_offset = -1;
