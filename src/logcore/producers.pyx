@@ -29,7 +29,8 @@ from logcore.writer cimport BEGINS_HERE, ProducerStamp
 
 from logcore import layout, producer_snapshots, transaction_index
 from logcore.errors import (
-    CorruptRecordError, LogError, InvalidProducerEpochError, InvalidTxnStateError, OutOfOrderSequenceError,
+    CorruptRecordError, InvalidProducerEpochError, InvalidTxnStateError, LogError,
+    OutOfOrderSequenceError,
 )
 from logcore.producer_snapshots import ProducerInfo
 
