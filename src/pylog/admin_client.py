@@ -30,6 +30,7 @@ from pylog.admin_types import (
     ConfigResource,
     DeletedRecords,
     DescribeClusterResult,
+    IsolationLevel,
     ListOffsetsResultInfo,
     NewPartitions,
     NewTopic,
@@ -334,7 +335,8 @@ class AdminClient(GroupAdmin):
 
         Args:
             topic_partition_offsets: an OffsetSpec for each.
-            options: isolation_level (without transactions both are one), request_timeout.
+            options: isolation_level (the end is the last stable offset for READ_COMMITTED),
+                request_timeout.
 
         Returns:
             Futures by partition, of ListOffsetsResultInfo: offset -1 where no record is that young.
@@ -345,7 +347,11 @@ class AdminClient(GroupAdmin):
         return self._each(
             list(topic_partition_offsets),
             lambda wanted: wanted,
-            lambda wanted: _list_offset(self._log(wanted), topic_partition_offsets[wanted]),
+            lambda wanted: _list_offset(
+                self._log(wanted),
+                topic_partition_offsets[wanted],
+                options.get("isolation_level") == IsolationLevel.READ_COMMITTED,
+            ),
         )
 
     def _log(self, wanted: TopicPartition) -> Log:
@@ -403,12 +409,13 @@ class AdminClient(GroupAdmin):
         refuse(KafkaError._NOT_IMPLEMENTED, "a folder has one broker, which leads every partition")
 
 
-def _list_offset(log: Log, spec: OffsetSpec) -> ListOffsetsResultInfo:
+def _list_offset(log: Log, spec: OffsetSpec, is_read_committed: bool) -> ListOffsetsResultInfo:
     value = operator.index(spec._value)
     if value == OffsetSpec._EARLIEST:
         return ListOffsetsResultInfo(log.log_start_offset, -1, log.leader_epoch)
     if value == OffsetSpec._LATEST:
-        return ListOffsetsResultInfo(log.high_watermark, -1, log.leader_epoch)
+        end_offset = log.last_stable_offset if is_read_committed else log.high_watermark
+        return ListOffsetsResultInfo(end_offset, -1, log.leader_epoch)
     if value == OffsetSpec._MAX_TIMESTAMP:
         times = [info.largest_timestamp_ms for info in log.segments() if info.size_bytes]
         found = log.offset_for_timestamp(max(times)) if times else None

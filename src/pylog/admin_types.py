@@ -48,7 +48,7 @@ class AlterConfigOpType(enum.Enum):
 
 
 class IsolationLevel(enum.Enum):
-    """Which end list_offsets answers; without transactions both are one."""
+    """Which end list_offsets answers: the high watermark, or the last stable offset."""
 
     READ_UNCOMMITTED = 0
     READ_COMMITTED = 1

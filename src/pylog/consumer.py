@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from logcore.errors import LogError, OffsetOutOfRangeError
+from logcore.log import Log
 from pylog import config as client_config
 from pylog import remote
 from pylog.errors import KafkaError, KafkaException, from_log_error
@@ -50,6 +51,7 @@ class Consumer(Fetcher):
             return
         self._config = client_config.parse("consumer", {**(conf or {}), **kwargs})
         self._reset_policy = self._config["auto.offset.reset"]
+        self._is_read_committed = self._config["isolation.level"] == "read_committed"
         self._is_closed = False
         self._log_dir = LogDir.open(
             client_config.resolve_log_dir(self._config),
@@ -202,14 +204,18 @@ class Consumer(Fetcher):
         if offset == OFFSET_BEGINNING:
             offset = log.log_start_offset
         elif offset == OFFSET_END:
-            offset = log.log_end_offset
+            offset = self._end_offset(log)
         elif offset <= OFFSET_TAIL_BASE:
-            offset = max(log.log_start_offset, log.log_end_offset - (OFFSET_TAIL_BASE - offset))
+            offset = max(log.log_start_offset, self._end_offset(log) - (OFFSET_TAIL_BASE - offset))
         elif offset < 0:
             raise KafkaException(
                 KafkaError(KafkaError._INVALID_ARG, f"offset {offset} means nothing")
             )
-        fetch.begin(offset)
+        fetch.begin(offset, read_committed=self._is_read_committed)
+
+    def _end_offset(self, log: Log) -> int:
+        """Up to where this consumer may read now."""
+        return log.last_stable_offset if self._is_read_committed else log.high_watermark
 
     def _reset_offset(self, fetch: PartitionFetch) -> int:
         if self._reset_policy == "earliest":
@@ -244,11 +250,14 @@ class Consumer(Fetcher):
     def get_watermark_offsets(
         self, partition: TopicPartition, timeout: float | None = None, cached: bool = False
     ) -> tuple[int, int]:
-        """(log start offset, high watermark) of a partition."""
+        """(log start offset, high watermark) of a partition.
+
+        With isolation.level=read_committed the last stable offset stands for the high watermark.
+        """
         self._check_open()
         log = self._log_dir.partition(partition.topic, partition.partition)
         try:
-            return log.log_start_offset, log.high_watermark
+            return log.log_start_offset, self._end_offset(log)
         except LogError as error:
             raise from_log_error(error) from error
 
@@ -269,7 +278,9 @@ class Consumer(Fetcher):
                 raise from_log_error(error) from error
             found.append(
                 TopicPartition(
-                    wanted.topic, wanted.partition, OFFSET_END if hit is None else hit[0]
+                    wanted.topic,
+                    wanted.partition,
+                    OFFSET_END if hit is None or hit[0] >= self._end_offset(log) else hit[0],
                 )
             )
         return found

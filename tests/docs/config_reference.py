@@ -45,7 +45,7 @@ EFFECTS = {
     "enable.auto.commit": "commit stored offsets every interval, before partitions go, at close()",
     "auto.commit.interval.ms": "how often; 0 for not by time",
     "on_commit": "called for each commit that nobody waits for: `on_commit(error, partitions)`",
-    "isolation.level": "read_committed waits for offsets that an open transaction holds",
+    "isolation.level": "read_committed: up to the last stable offset, without aborted records",
 }
 TOPIC_EFFECTS = {
     "cleanup.policy": "`delete` lets retention delete; `compact` is kept, and not done yet",
