@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "ARCHITECTURE.md"
-PACKAGES = ["src/logcore", "src/pylog", "src/pylog/group", "src/pylog/cli"]
+PACKAGES = ["src/logcore", "src/pylog", "src/pylog/group", "src/pylog/aio", "src/pylog/cli"]
 
 
 def mapped(package: str) -> set[str]:

@@ -12,13 +12,15 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, ParamSpec, Self, TypeVar
 
-from logcore.shared import WakeWord
 from pylog.aio.threads import ClientThreads
 from pylog.consumer import Consumer as SyncConsumer
 from pylog.errors import KafkaError, KafkaException
+from pylog.group.commits import ConsumerGroupMetadata
 from pylog.message import Message
 from pylog.metadata import ClusterMetadata
 from pylog.types import TopicPartition
+
+RebalanceCallback = Callable[["Consumer", list[TopicPartition]], Any]
 
 _Arguments = ParamSpec("_Arguments")
 _Result = TypeVar("_Result")
@@ -66,7 +68,8 @@ class Consumer:
             if config.get(name) is not None:
                 config[name] = self._threads.in_loop(config[name])
         self._consumer = SyncConsumer(config)
-        self._bell = _bell_of(self._consumer)
+        self._bell = self._consumer._log_dir.notify  # none in a folder that is read only
+        self._stores_offsets = self._consumer._config["enable.auto.offset.store"]
         self._ringing: asyncio.Future[bool] | None = None
         self._kept: deque[Message] = deque()
         self._turn_left = _TURN_MESSAGES
@@ -112,12 +115,14 @@ class Consumer:
                 wanted = min(num_messages - len(messages), _CHUNK_MESSAGES)
                 found, seen = await self._take(wanted)
                 messages += found
+                if messages and self._needs_thread():
+                    break  # first these are the caller's: a rebalance may take them away
                 if len(found) == wanted:
                     await asyncio.sleep(0)
                 elif not found and not await self._wait(seen, deadline_s):
                     break
         except BaseException:
-            self._kept.extendleft(reversed(messages))
+            self._put_aside(messages)
             raise
         return messages
 
@@ -156,7 +161,7 @@ class Consumer:
     def _take_here(self) -> Message | None:
         """A message that is there, if it can be had without a thread."""
         if self._kept:
-            return self._kept.popleft()
+            return self._take_kept(1)[0]
         if self._threads.lock.locked() or self._needs_thread():
             return None
         return self._consumer.poll(0)
@@ -173,18 +178,42 @@ class Consumer:
                         return self._consumer.consume(wanted, 0), seen
             else:
                 await self._threads.call(self._keep, wanted, 0)
-        return [self._kept.popleft() for _ in range(min(wanted, len(self._kept)))], seen
+        return self._take_kept(wanted), seen
 
     def _keep(self, wanted: int, timeout_s: float) -> None:
         """Take messages in a thread: they are not lost when those who wait for them are cancelled.
 
         Put aside here, while no other may poll, so that nothing overtakes them.
         """
-        self._kept.extend(self._consumer.consume(wanted, timeout_s))
+        if not self._kept:
+            self._put_aside(self._consumer.consume(wanted, timeout_s))
+
+    def _put_aside(self, messages: Sequence[Message]) -> None:
+        """Keep messages for the next call; until then none of them counts as handed out."""
+        self._kept.extendleft(reversed(messages))
+        for message in reversed(messages):
+            if message.error() is None:
+                self._store(message, 0)
+
+    def _take_kept(self, wanted: int) -> list[Message]:
+        messages = [self._kept.popleft() for _ in range(min(wanted, len(self._kept)))]
+        for message in messages:
+            if message.error() is None:
+                self._store(message, 1)
+        return messages
+
+    def _store(self, message: Message, step: int) -> None:
+        """Have the offset that is stored for a message's partition be its own, or the next."""
+        topic, offset = message.topic(), message.offset()
+        if not self._stores_offsets or topic is None or offset is None:
+            return
+        fetch = self._consumer._find(TopicPartition(topic, message.partition() or 0))
+        if fetch is not None:
+            fetch.stored_offset = offset + step
 
     def _needs_thread(self) -> bool:
-        """Whether a poll may wait for other processes, or call what must run in the loop."""
-        return False
+        """Whether a poll may call what must run in the loop, or wait for other processes."""
+        return self._consumer._needs_attention
 
     async def _wait(self, seen: int, deadline_s: float) -> bool:
         """Sleep until something may have come: True, or False when the time is over."""
@@ -245,7 +274,14 @@ class Consumer:
 
     async def position(self, partitions: Sequence[TopicPartition]) -> list[TopicPartition]:
         """Offset of the next message of each; OFFSET_INVALID where nothing was read yet."""
-        return await self._call(self._consumer.position, partitions)
+        found = await self._call(self._consumer.position, partitions)
+        for message in reversed(self._kept):  # taken, and not handed out
+            offset = message.offset()
+            for one in found:
+                is_of_it = (one.topic, one.partition) == (message.topic(), message.partition())
+                if is_of_it and message.error() is None and offset is not None:
+                    one.offset = offset
+        return found
 
     def _drop_kept(self, partitions: Sequence[TopicPartition] | None) -> None:
         """Forget what a cancelled poll took of these partitions, or of all."""
@@ -261,53 +297,75 @@ class Consumer:
     async def subscribe(
         self,
         topics: Sequence[str],
-        on_assign: Callable[..., Any] | None = None,
-        on_revoke: Callable[..., Any] | None = None,
-        on_lost: Callable[..., Any] | None = None,
-        **kwargs: Any,
+        on_assign: RebalanceCallback | None = None,
+        on_revoke: RebalanceCallback | None = None,
+        on_lost: RebalanceCallback | None = None,
     ) -> None:
-        """Share the topics with the other members of the group.
+        """Share these topics with the other members of `group.id`. Replaces a subscription.
 
         Args:
-            topics: names, and patterns that begin with ^.
-            on_assign: called, or awaited, as on_assign(consumer, partitions) with this consumer.
-            on_revoke: as on_assign.
-            on_lost: as on_assign.
-            kwargs: what pylog.Consumer.subscribe takes beside these.
+            topics: a list of names; one that begins with ^ is a regular expression.
+            on_assign: called, or awaited, in the loop as `on_assign(consumer, partitions)`; it may
+                await this consumer's assign (or incremental_assign) with other offsets.
+            on_revoke: before partitions go; it may await commit.
+            on_lost: when they are gone already, and commits fail; without it on_revoke is called.
         """
-        given = {"on_assign": on_assign, "on_revoke": on_revoke, "on_lost": on_lost}
-        for name, callback in given.items():
-            if callback is not None:
-                kwargs[name] = self._for_this(callback)
         self._is_subscribed = True
-        await self._call(self._consumer.subscribe, topics, **kwargs)
+        await self._call(
+            self._consumer.subscribe,
+            topics,
+            self._for_this(on_assign),
+            self._for_this(on_revoke),
+            self._for_this(on_lost),
+        )
 
-    def _for_this(self, callback: Callable[..., Any]) -> Callable[..., Any]:
-        return self._threads.in_loop(lambda _, *rest: callback(self, *rest))
+    def _for_this(self, callback: RebalanceCallback | None) -> Callable[..., Any] | None:
+        if callback is None:
+            return None
+        if not callable(callback):
+            raise TypeError("on_assign, on_revoke and on_lost expect a callable")
+        return self._threads.in_loop(lambda _, partitions: callback(self, partitions))
 
     async def unsubscribe(self) -> None:
-        """Leave the group and read nothing."""
+        """Give up what the group assigned (on_revoke is called), and leave it."""
         await self._call(self._consumer.unsubscribe)
         self._drop_kept(None)
 
-    async def commit(self, *args: Any, **kwargs: Any) -> Any:
-        """Commit offsets: see pylog.Consumer.commit."""
-        return await self._call(self._consumer.commit, *args, **kwargs)
+    async def commit(
+        self,
+        message: Message | None = None,
+        offsets: Sequence[TopicPartition] | None = None,
+        asynchronous: bool = True,
+    ) -> list[TopicPartition] | None:
+        """Commit a message's offset + 1, a list of offsets, or what is stored of what is assigned.
 
-    async def committed(self, *args: Any, **kwargs: Any) -> Any:
-        """The group's committed offsets: see pylog.Consumer.committed."""
-        return await self._call(self._consumer.committed, *args, **kwargs)
+        Args:
+            message: one that was consumed.
+            offsets: next offset to read, for each partition.
+            asynchronous: report to `on_commit`, in a later poll(), and return None.
+        """
+        return await self._call(self._consumer.commit, message, offsets, asynchronous)
 
-    async def store_offsets(self, *args: Any, **kwargs: Any) -> Any:
-        """Store offsets for the next commit: see pylog.Consumer.store_offsets."""
-        return await self._call(self._consumer.store_offsets, *args, **kwargs)
+    async def committed(
+        self, partitions: Sequence[TopicPartition], timeout: float | None = None
+    ) -> list[TopicPartition]:
+        """What the group has committed for each; OFFSET_INVALID where it has nothing."""
+        return await self._call(self._consumer.committed, partitions, timeout)
 
-    async def consumer_group_metadata(self) -> Any:
-        """What send_offsets_to_transaction takes."""
+    async def store_offsets(
+        self,
+        message: Message | None = None,
+        offsets: Sequence[TopicPartition] | None = None,
+    ) -> None:
+        """Set what is committed next, by enable.auto.commit or commit() without arguments."""
+        await self._call(self._consumer.store_offsets, message, offsets)
+
+    async def consumer_group_metadata(self) -> ConsumerGroupMetadata:
+        """Who this consumer is in its group, for Producer.send_offsets_to_transaction."""
         return await self._call(self._consumer.consumer_group_metadata)
 
-    async def memberid(self) -> str:
-        """The id in the group."""
+    async def memberid(self) -> str | None:
+        """The id in the group, None before this consumer joined it."""
         return await self._call(self._consumer.memberid)
 
     # ---- look ----
@@ -367,10 +425,3 @@ class Consumer:
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.close()
-
-
-def _bell_of(consumer: SyncConsumer) -> WakeWord | None:
-    """What rings when the folder changes; none for a read-only folder, or a cluster."""
-    log_dir = getattr(consumer, "_log_dir", None)
-    bell: WakeWord | None = None if log_dir is None else log_dir.notify
-    return bell
