@@ -6,7 +6,8 @@ nothing on a folder is checked and kept. The properties are in config_table.py. 
 `bootstrap.servers` is given, librdkafka checks the rest itself: see pylog.remote.
 
 Our own: `log.dir` (the folder, where a cluster has bootstrap.servers), `busy.poll` (a consumer
-spins for new messages instead of sleeping) and `read.only` (open a folder that may not be written).
+spins for new messages instead of sleeping), `read.only` (open a folder that may not be written) and
+`acks.flush` (false: acks=all waits for the page cache, as acks=1 does, and not for the disk).
 
 >>> config = parse("producer", {"log.dir": "/data/log", "linger.ms": "20", "acks": "all"})
 >>> config["linger.ms"], config["queue.buffering.max.ms"], config["acks"], config["batch.size"]
@@ -358,16 +359,34 @@ def _check_producer(config: ClientConfig) -> None:
                 "Failed to create producer: `transactional.id` requires `enable.idempotence=true`"
             )
         is_idempotent = True
+        _check_timeouts(config)
     if not is_idempotent:
+        if config["enable.gapless.guarantee"]:
+            _refuse(
+                "Failed to create producer: `enable.gapless.guarantee` requires "
+                "`enable.idempotence` to be enabled"
+            )
         return
     because = "when `enable.idempotence` is true"
     if config["acks"] != ACKS_ALL:
         _refuse(f"Failed to create producer: `acks` must be set to `all` {because}")
+    if config["queuing.strategy"] != "fifo":
+        _refuse(f"Failed to create producer: `queuing.strategy` must be set to `fifo` {because}")
     in_flight = "max.in.flight.requests.per.connection"
     if in_flight in config and config[in_flight] > 5:
         _refuse(f"Failed to create producer: `max.in.flight` must be set <= 5 {because}")
     if "retries" in config and config["retries"] < 1:
         _refuse(f"Failed to create producer: `retries` must be set >= 1 {because}")
+
+
+def _check_timeouts(config: ClientConfig) -> None:
+    longest_ms = config["transaction.timeout.ms"]
+    for name, most_ms, bound in (
+        ("message.timeout.ms", longest_ms, "`transaction.timeout.ms`"),
+        ("socket.timeout.ms", longest_ms + 100, "`transaction.timeout.ms` + 100"),
+    ):
+        if name in config and config[name] > most_ms:
+            _refuse(f"Failed to create producer: `{name}` must be set <= {bound}")
 
 
 def _check_consumer(config: ClientConfig) -> None:
@@ -412,3 +431,12 @@ def resolve_log_dir(config: ClientConfig) -> str:
             _refuse_empty("", "log.dir")
         return str(folder)
     return os.environ.get(LOG_DIR_VARIABLE) or DEFAULT_LOG_DIR
+
+
+def message_timeout_ms(config: ClientConfig) -> int:
+    """How long a producer's message may wait, 0 for ever; in a transaction no longer than it."""
+    timeout_ms: int = config["message.timeout.ms"]
+    longest_ms: int = config["transaction.timeout.ms"]
+    if config["transactional.id"] and "message.timeout.ms" not in config:
+        return min(timeout_ms, longest_ms)
+    return timeout_ms

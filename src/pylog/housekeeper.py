@@ -1,9 +1,10 @@
 """Housekeeper: what a folder needs done in the background, by one thread a process and folder.
 
-Every second: notice changed topics, flush what is not durable yet, and renew the recovery mark
-where something was appended. Every minute (and at the first turn): retention, and the checksums of
-segments that were sealed. Marks, retention and checksums of a partition are done by one process at
-a time (a lock in its shared page); the others pass it.
+Every second: notice changed topics, end transactions that were abandoned (at the start, too), flush
+what is not durable yet, and renew the recovery mark where something was appended. Every minute (and
+at the first turn): retention, and the checksums of segments that were sealed. Marks, retention and
+checksums of a partition are done by one process at a time (a lock in its shared page); the others
+pass it.
 """
 
 import logging
@@ -15,6 +16,8 @@ from logcore import recovery_mark
 from logcore.errors import LogClosedError, LogError
 from logcore.log import Log
 from pylog.errors import KafkaException
+from pylog.internal_topics import TRANSACTIONS_TOPIC
+from pylog.txn.coordinator import TransactionCoordinator
 
 if TYPE_CHECKING:
     from pylog.log_dir import LogDir
@@ -48,6 +51,7 @@ class Housekeeper:
 
     def _run(self) -> None:
         retention_due_s = time.monotonic()
+        self._end_transactions()
         while not self._stopping.wait(FLUSH_INTERVAL_S):
             try:
                 self._log_dir.refresh()
@@ -56,6 +60,7 @@ class Housekeeper:
             is_retention_due = time.monotonic() >= retention_due_s
             if is_retention_due:
                 retention_due_s = time.monotonic() + RETENTION_INTERVAL_S
+            self._end_transactions()
             logs = self._log_dir.open_logs()
             for log in logs:
                 if self._stopping.is_set():
@@ -86,6 +91,18 @@ class Housekeeper:
             self._complain(log.path, error)
         else:
             self._complaints.pop(log.path, None)
+
+    def _end_transactions(self) -> None:
+        """End what dead or late producers left, so that it holds no reader back."""
+        try:
+            if TRANSACTIONS_TOPIC in self._log_dir.topics():
+                coordinator = TransactionCoordinator.of(self._log_dir)
+                coordinator.complete_abandoned()
+                coordinator.end_hanging(self._log_dir.open_partitions())
+        except (KafkaException, LogError, OSError) as error:
+            self._complain(TRANSACTIONS_TOPIC, error)
+        else:
+            self._complaints.pop(TRANSACTIONS_TOPIC, None)
 
     def _mark(self, log: Log, stand: tuple[int, int]) -> None:
         marked = recovery_mark.read(log.path)

@@ -446,6 +446,11 @@ class LogDir:
         """The Logs that this process has open now."""
         return [log for _, log in list(self._logs.values())]
 
+    def known_log(self, topic: str, partition: int) -> Log | None:
+        """The Log of a partition if this process has it open; it may have been deleted since."""
+        known = self._logs.get((topic, partition))
+        return known[1] if known is not None and not known[1].is_closed else None
+
     def open_partitions(self) -> list[tuple[tuple[str, int], Log]]:
         """(topic, partition) and Log of what this process has open now."""
         return [(name, log) for name, (_, log) in list(self._logs.items())]

@@ -8,21 +8,22 @@ appended durable with one fdatasync for all that waits.
 import contextlib
 import threading
 import time
+import weakref
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 from logcore import codecs
 from logcore.errors import LogError
 from logcore.log import Log
 from pylog import config as client_config
 from pylog import remote
-from pylog.accumulator import Accumulator
 from pylog.errors import KafkaError, KafkaException, from_log_error
 from pylog.internal_topics import refuse_internal
 from pylog.log_dir import LogDir
 from pylog.message import Message
 from pylog.metadata import ClusterMetadata, describe_cluster
 from pylog.partitioner import PARTITIONERS
+from pylog.txn.transactional_producer import TransactionalProducer
 
 Callback = Callable[[KafkaError | None, Message], object]
 
@@ -31,7 +32,7 @@ _POLL_SLICE_S = 0.05
 _REFRESH_INTERVAL_S = 1.0
 
 
-class Producer(Accumulator):
+class Producer(TransactionalProducer):
     """Writes messages to topics of a folder.
 
     A drop-in for confluent_kafka.Producer: the same configuration, with `log.dir` (a folder) where
@@ -63,14 +64,17 @@ class Producer(Accumulator):
         self._log_dir = LogDir.open(client_config.resolve_log_dir(self._config))
         partitioner = self._config["partitioner"]
         level = self._config["compression.level"]
+        acks = self._config["acks"]
+        if acks not in (0, 1):
+            acks = -1 if self._config["acks.flush"] else 1
         self._configure(
-            acks=self._config["acks"] if self._config["acks"] in (0, 1) else -1,
+            acks=acks,
             batch_size=self._config["batch.size"],
             batch_num_messages=self._config["batch.num.messages"],
             message_max_bytes=self._config["message.max.bytes"],
             linger_ms=self._config["linger.ms"],
             max_buffered=self._config["queue.buffering.max.messages"] or (1 << 62),
-            message_timeout_ms=self._config["message.timeout.ms"],
+            message_timeout_ms=client_config.message_timeout_ms(self._config),
             partitioner_kind=0 if callable(partitioner) else PARTITIONERS[partitioner],
             codec=codecs.CODEC_IDS[self._config["compression.type"]],
             level=None if level == -1 else level,
@@ -81,6 +85,12 @@ class Producer(Accumulator):
         self._refresh_due_s = 0.0
         self._helper: threading.Thread | None = None
         self._helper_lock = threading.Lock()
+        try:
+            self._identify(self._config)
+        except BaseException:
+            self._is_closed = True
+            self._log_dir.close()
+            raise
 
     # ---- what the accumulator asks for ----
 
@@ -109,25 +119,27 @@ class Producer(Accumulator):
             with self._helper_lock:
                 if self._helper is None or not self._helper.is_alive():
                     self._helper = threading.Thread(
-                        target=self._help, name="pylog-producer", daemon=True
+                        target=_help,
+                        args=(weakref.ref(self), self._wake),
+                        name="pylog-producer",
+                        daemon=True,
                     )
                     self._helper.start()
         self._wake.set()
 
-    def _help(self) -> None:
-        due_s: float | None = None
-        while not self._is_closed:
-            self._wake.wait(due_s)
-            self._wake.clear()
-            try:
-                self._refresh_topics()
-                due_s = self._send_due()
-                while self._has_unacknowledged():
-                    self._flush_unacknowledged()
-            except Exception as error:  # for the caller to see
-                self._set_failure(error)
-            with self._served:
-                self._served.notify_all()
+    def _take_turn(self) -> float | None:
+        """The helper's work: seconds until there is more of it, None when that is not known."""
+        due_s = None
+        try:
+            self._refresh_topics()
+            due_s = self._send_due()
+            while self._has_unacknowledged():
+                self._flush_unacknowledged()
+        except Exception as error:  # for the caller to see
+            self._set_failure(error)
+        with self._served:
+            self._served.notify_all()
+        return due_s
 
     def _refresh_topics(self) -> None:
         """Notice partitions that were added, at most once a second."""
@@ -249,16 +261,21 @@ class Producer(Accumulator):
         return self._log_dir.cluster_id
 
     def close(self, timeout: float = -1) -> bool:
-        """Flush and give up the folder. Idempotent. Returns True when nothing was left."""
+        """Flush and give up the folder. Idempotent. Returns True when nothing was left.
+
+        An open transaction is aborted.
+        """
         if self._is_closed:
             return True
         try:
+            self._leave_transactions()
             left = self.flush(timeout)
         finally:
             self._is_closed = True
             self._wake.set()
             helper = self._helper
-            if helper is not None and helper.is_alive():
+            is_own = helper is threading.current_thread()  # it let go of the producer last
+            if helper is not None and helper.is_alive() and not is_own:
                 helper.join()
             self._close_queues()
             self._log_dir.close()
@@ -276,13 +293,6 @@ class Producer(Accumulator):
             if not self._is_closed:
                 self.close(0)
 
-    def init_transactions(self, timeout: float = -1) -> NoReturn:
-        """Not yet: transactions come with consumer groups."""
-        raise _no_transactions()
-
-    begin_transaction = commit_transaction = abort_transaction = init_transactions
-    send_offsets_to_transaction = init_transactions
-
     def set_sasl_credentials(self, username: str, password: str) -> None:
         """Accepted: a folder asks for none."""
 
@@ -294,13 +304,20 @@ class Producer(Accumulator):
         return self._serve_callbacks()
 
 
+def _help(reference: "weakref.ref[Producer]", wake: threading.Event) -> None:
+    """The helper thread: it must not keep a producer alive that nobody uses any more."""
+    due_s: float | None = None
+    while True:
+        wake.wait(due_s)
+        wake.clear()
+        producer = reference()
+        if producer is None or producer._is_closed:
+            return
+        due_s = producer._take_turn()
+        del producer
+
+
 def _deadline_s(timeout: float | None) -> float:
     if timeout is None or timeout < 0:
         return float("inf")
     return time.monotonic() + timeout
-
-
-def _no_transactions() -> KafkaException:
-    return KafkaException(
-        KafkaError(KafkaError._NOT_IMPLEMENTED, "transactions are not in this version of pylog")
-    )

@@ -12,7 +12,13 @@ from pylog.config_table import ALIASES, JAVA_NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "reference" / "config.md"
-CLIENTS = ("producer.py", "consumer.py", "admin.py", "group/subscriber.py")
+CLIENTS = (
+    "producer.py",
+    "txn/transactional_producer.py",
+    "consumer.py",
+    "admin.py",
+    "group/subscriber.py",
+)
 
 # What each property does on a folder; those that are not here are checked, kept and do nothing.
 EFFECTS = {
@@ -30,6 +36,10 @@ EFFECTS = {
     "batch.size": "bytes in a batch at most, before compression",
     "delivery.timeout.ms": "how long a message may wait for a disk that refuses it; 0 for ever",
     "acks": "0 in this process's memory, 1 in the page cache, all on the disk",
+    "acks.flush": "false: acks=all, which idempotence demands, waits for the page cache as 1 does",
+    "enable.idempotence": "a batch that is sent twice is written once",
+    "transactional.id": "the producer writes in transactions; one producer at a time has the id",
+    "transaction.timeout.ms": "how long one may stay open; at most 900000",
     "partitioner": "how a key finds its partition; a callable works too",
     "busy.poll": "spin for new messages instead of sleeping",
     "enable.auto.offset.store": "whether handing out a message moves the stored offset",
@@ -97,7 +107,7 @@ Where the Java client has another name, the hint knows it:
 """
 
 INERT = """\
-What concerns brokers, sockets, TLS, groups or transactions means nothing on a folder in this
+What concerns brokers, sockets or TLS means nothing on a folder in this
 version. These are checked as librdkafka checks them, so that one configuration serves both, and do
 nothing there; on a cluster librdkafka obeys them all:
 """

@@ -384,6 +384,22 @@ def test_a_configuration_is_a_read_only_mapping_of_what_was_set():
             "`transactional.id` requires `enable.idempotence=true`",
         ),
         (
+            {"enable.idempotence": True, "queuing.strategy": "lifo"},
+            "`queuing.strategy` must be set to `fifo` when `enable.idempotence` is true",
+        ),
+        (
+            {"enable.gapless.guarantee": True},
+            "`enable.gapless.guarantee` requires `enable.idempotence` to be enabled",
+        ),
+        (
+            {"transactional.id": "x", "transaction.timeout.ms": 1000, "message.timeout.ms": 1001},
+            "`message.timeout.ms` must be set <= `transaction.timeout.ms`",
+        ),
+        (
+            {"transactional.id": "x", "transaction.timeout.ms": 1000, "socket.timeout.ms": 1101},
+            "`socket.timeout.ms` must be set <= `transaction.timeout.ms` + 100",
+        ),
+        (
             {"transactional.id": "x", "acks": 0},
             "`acks` must be set to `all` when `enable.idempotence` is true",
         ),
@@ -423,6 +439,8 @@ def test_a_consumers_contradictions_are_refused(conf, text):
         {"enable.idempotence": True},
         {"enable.idempotence": True, "acks": "all", "max.in.flight": 5},
         {"transactional.id": "x"},
+        {"transactional.id": ""},
+        {"transactional.id": "x", "transaction.timeout.ms": 1000, "message.timeout.ms": 0},
         {"enable.idempotence": False, "acks": 0},
     ],
 )

@@ -317,13 +317,6 @@ def test_list_topics_has_confluents_shape(folder):
         assert unknown.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
 
 
-def test_transactions_say_that_they_are_not_there(folder):
-    with pylog.Producer({"log.dir": folder}) as producer:
-        with pytest.raises(KafkaException) as caught:
-            producer.init_transactions()
-        assert caught.value.args[0].code() == KafkaError._NOT_IMPLEMENTED
-
-
 def test_a_consumer_sees_what_the_producer_reports(folder):
     offsets = []
     with pylog.Producer({"log.dir": folder, "acks": "all"}) as producer:

@@ -113,22 +113,22 @@ class RemoteProducer(Producer):
         return cluster_id
 
     @translates_errors
-    def init_transactions(self, timeout: float = -1) -> None:  # type: ignore[override]
+    def init_transactions(self, timeout: float = -1) -> None:
         """See Producer.init_transactions."""
         self._peer.init_transactions(timeout)
 
     @translates_errors
-    def begin_transaction(self) -> None:  # type: ignore[override]
+    def begin_transaction(self) -> None:
         """See Producer.begin_transaction."""
         self._peer.begin_transaction()
 
     @translates_errors
-    def commit_transaction(self, timeout: float = -1) -> None:  # type: ignore[override]
+    def commit_transaction(self, timeout: float = -1) -> None:
         """See Producer.commit_transaction."""
         self._peer.commit_transaction(timeout)
 
     @translates_errors
-    def abort_transaction(self, timeout: float = -1) -> None:  # type: ignore[override]
+    def abort_transaction(self, timeout: float = -1) -> None:
         """See Producer.abort_transaction."""
         self._peer.abort_transaction(timeout)
 

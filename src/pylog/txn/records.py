@@ -52,6 +52,8 @@ _HEAD = struct.Struct(">hqhib")
 _TIMES = struct.Struct(">qq")
 _SHORT = struct.Struct(">h")
 _INT = struct.Struct(">i")
+_SMALL = [bytes((number,)) for number in range(0x80)]
+_USUAL_TAGGED = struct.Struct(">BBBqBBh")
 _PREVIOUS_PRODUCER_ID, _NEXT_PRODUCER_ID, _CLIENT_TRANSACTION_VERSION = 0, 1, 2
 
 
@@ -92,6 +94,8 @@ def encode_value(metadata: TransactionMetadata, version: int = VALUE_VERSION) ->
 def _by_topic(metadata: TransactionMetadata) -> list[tuple[str, list[int]]] | None:
     if metadata.state == TransactionState.EMPTY:
         return None
+    if len(metadata.partitions) < 2:
+        return [(topic, [number]) for topic, number in metadata.partitions]
     ordered = sorted(metadata.partitions)
     return [
         (topic, [number for _, number in group])
@@ -122,6 +126,9 @@ def _encode_partitions_1(topics: list[tuple[str, list[int]]] | None) -> bytes:
 
 
 def _encode_tagged(metadata: TransactionMetadata) -> bytes:
+    previous_id, version = metadata.previous_producer_id, metadata.client_transaction_version
+    if previous_id != NO_PRODUCER_ID and metadata.next_producer_id == NO_PRODUCER_ID and version:
+        return _USUAL_TAGGED.pack(2, _PREVIOUS_PRODUCER_ID, 8, previous_id, 2, 2, version)
     fields = []
     for tag, producer_id in (
         (_PREVIOUS_PRODUCER_ID, metadata.previous_producer_id),
@@ -129,13 +136,14 @@ def _encode_tagged(metadata: TransactionMetadata) -> bytes:
     ):
         if producer_id != NO_PRODUCER_ID:
             fields.append(bytes((tag, 8)) + producer_id.to_bytes(8, "big"))
-    if metadata.client_transaction_version:
-        version = metadata.client_transaction_version.to_bytes(2, "big")
-        fields.append(bytes((_CLIENT_TRANSACTION_VERSION, 2)) + version)
+    if version:
+        fields.append(bytes((_CLIENT_TRANSACTION_VERSION, 2)) + version.to_bytes(2, "big"))
     return bytes((len(fields),)) + b"".join(fields)
 
 
 def _uvarint(number: int) -> bytes:
+    if number < 0x80:
+        return _SMALL[number]
     encoded = bytearray()
     while number > 0x7F:
         encoded.append(number & 0x7F | 0x80)

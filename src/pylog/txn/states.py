@@ -22,8 +22,7 @@ Source: Kafka TransactionMetadata, TransactionState, TransactionCoordinator.
 
 import enum
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from pylog.errors import KafkaError, KafkaException
 
@@ -63,8 +62,7 @@ RESTING = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class TransactionMetadata:
+class TransactionMetadata(NamedTuple):
     """All that is known of a transactional id.
 
     Attributes:
@@ -190,8 +188,7 @@ def initialize(
         else:  # a repeated request: the epoch was raised for it already
             epoch, last_epoch = metadata.producer_epoch, metadata.last_producer_epoch
     assert epoch < MAX_PRODUCER_EPOCH, "the caller gives a new producer id"
-    return replace(
-        metadata,
+    return metadata._replace(
         producer_id=producer_id,
         producer_epoch=epoch,
         last_producer_epoch=last_epoch,
@@ -268,8 +265,7 @@ def add_partitions(
     grown = metadata.partitions.union(partitions)
     if is_begun and len(grown) == len(metadata.partitions):
         return metadata
-    return replace(
-        metadata,
+    return metadata._replace(
         previous_producer_id=metadata.producer_id,
         state=TransactionState.ONGOING,
         partitions=grown,
@@ -342,8 +338,7 @@ def _prepare(
 ) -> TransactionMetadata:
     assert metadata.is_epoch_exhausted == (next_producer_id != NO_PRODUCER_ID)
     is_begun = metadata.state == TransactionState.ONGOING
-    return replace(
-        metadata,
+    return metadata._replace(
         producer_epoch=metadata.producer_epoch + 1,
         last_producer_epoch=metadata.producer_epoch,
         previous_producer_id=metadata.producer_id,
@@ -363,8 +358,7 @@ def complete(metadata: TransactionMetadata, now_ms: int) -> TransactionMetadata:
     assert metadata.state in PREPARED, metadata
     is_commit = metadata.state == TransactionState.PREPARE_COMMIT
     has_next = metadata.next_producer_id != NO_PRODUCER_ID
-    return replace(
-        metadata,
+    return metadata._replace(
         producer_id=metadata.next_producer_id if has_next else metadata.producer_id,
         producer_epoch=0 if has_next else metadata.producer_epoch,
         previous_producer_id=metadata.producer_id,

@@ -1,7 +1,6 @@
 """The bytes of __transaction_state: Kafka's own, and no others."""
 
 import contextlib
-import dataclasses
 
 import pytest
 from hypothesis import given
@@ -78,10 +77,11 @@ metadatas = st.builds(
     last_update_timestamp_ms=int64,
     previous_producer_id=int64,
     next_producer_id=int64,
+    last_producer_epoch=st.just(-1),
     client_transaction_version=st.integers(0, 2),
 ).map(
     lambda metadata: (
-        dataclasses.replace(metadata, partitions=frozenset())
+        metadata._replace(partitions=frozenset())
         if metadata.state == TransactionState.EMPTY
         else metadata
     )

@@ -128,14 +128,14 @@ class TransactionMachine(RuleBasedStateMachine):
                 assert code is None
                 self.decided(identity, False)
         elif self.repeatable is not None and identity == self.repeatable[0]:
-            if is_commit != self.repeatable[1]:
+            if self.phase == "open":  # the next one: what is over is no longer answered
+                assert code == KafkaError.PRODUCER_FENCED
+            elif is_commit != self.repeatable[1]:
                 assert code == KafkaError.INVALID_TXN_STATE
             elif self.phase == "ending":
                 assert code == KafkaError.CONCURRENT_TRANSACTIONS
-            elif self.phase == "rest":
-                assert code is None and self.metadata is before
             else:
-                assert code == KafkaError.PRODUCER_FENCED
+                assert code is None and self.metadata is before
         else:
             assert code in (KafkaError.INVALID_PRODUCER_ID_MAPPING, KafkaError.PRODUCER_FENCED)
             assert self.metadata is before
@@ -187,7 +187,7 @@ class TransactionMachine(RuleBasedStateMachine):
 
 
 TestTransactionMachine = TransactionMachine.TestCase
-TestTransactionMachine.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestTransactionMachine.settings = settings(max_examples=250, stateful_step_count=40, deadline=None)
 
 
 def resting(epoch=5, **fields):

@@ -1,0 +1,196 @@
+"""CoordinatorLock: who may decide on a folder's transactions, and which producers are alive.
+
+    <folder>/.transactions.lock
+        byte 0                                    the mutex: its holder is the coordinator
+        byte 1000 + producer_id * 65536 + epoch   proof of life of the producer with that identity
+        its text                                  what a holder wants to be known in this boot
+
+Locks are OFD locks: the kernel drops them when the process dies, however it dies. They belong to
+the open file, so a forked child closes its copy at once; and what one process holds it does not see
+in the file, so it keeps a list of its own producers.
+
+A process that stops (SIGSTOP) with the mutex keeps it: it may go on writing where it was. It is
+held for microseconds, or for one flush where something abandoned is ended.
+"""
+
+import contextlib
+import errno
+import fcntl
+import os
+import struct
+import threading
+import time
+from typing import NoReturn
+
+from pylog.errors import KafkaError, KafkaException
+from pylog.folder_errors import as_kafka_exception, refuse
+
+LOCK_FILE = ".transactions.lock"
+DEFAULT_TIMEOUT_S = 30.0
+
+_MUTEX_BYTE = 0
+_FIRST_LIVE_BYTE = 1000
+_FLOCK = struct.Struct("hhqqi4x")  # struct flock: type, whence, start, length, pid
+_TAKE_MUTEX = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, _MUTEX_BYTE, 1, 0)
+_GIVE_MUTEX = _FLOCK.pack(fcntl.F_UNLCK, os.SEEK_SET, _MUTEX_BYTE, 1, 0)
+_FIRST_NAP_S = 0.00002
+_LONGEST_NAP_S = 0.002
+_MAX_TEXT_BYTES = 4096
+_BUSY = frozenset({errno.EAGAIN, errno.EACCES})
+
+_open_fds: set[int] = set()
+_open_fds_lock = threading.RLock()
+
+
+class CoordinatorLock:
+    """One open handle on a folder's lock file; safe for several threads.
+
+    Attributes:
+        threads: the part of the mutex that keeps this process's threads apart; who only looks at
+            what they share takes this alone.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self._path = os.path.join(folder, LOCK_FILE)
+        self._fd = -1
+        self._process_id = os.getpid()
+        self._alive: set[tuple[int, int]] = set()
+        self.threads = threading.RLock()
+
+    def open(self) -> None:
+        """Open the file; made when missing."""
+        with _open_fds_lock:
+            self._fd = os.open(
+                self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
+            )
+            _open_fds.add(self._fd)
+
+    def close(self) -> None:
+        """Give up the file and every lock. Idempotent."""
+        with _open_fds_lock:
+            fd, self._fd = self._fd, -1
+            self._alive.clear()
+            if fd >= 0 and self._process_id == os.getpid():
+                _open_fds.discard(fd)
+                os.close(fd)
+
+    def __del__(self) -> None:
+        with contextlib.suppress(Exception):
+            self.close()
+
+    @property
+    def is_of_parent(self) -> bool:
+        """Whether this handle was made before a fork, by the parent."""
+        return self._process_id != os.getpid()
+
+    # ---- the mutex ----
+
+    def take(self, timeout_s: float = DEFAULT_TIMEOUT_S) -> None:
+        """Be the coordinator, until `give`. With `threads` held; not twice.
+
+        Raises:
+            KafkaException: _TIMED_OUT: another process, alive, keeps it.
+        """
+        deadline_s = -1.0
+        nap_s = _FIRST_NAP_S
+        while True:
+            try:
+                fcntl.fcntl(self._fd, fcntl.F_OFD_SETLK, _TAKE_MUTEX)
+                return
+            except OSError as error:
+                if error.errno not in _BUSY:
+                    raise as_kafka_exception(error, self._path) from error
+            now_s = time.monotonic()
+            if deadline_s < 0:
+                deadline_s = now_s + timeout_s
+            elif now_s > deadline_s:
+                raise KafkaException(
+                    KafkaError(
+                        KafkaError._TIMED_OUT,
+                        f"{self._path}: held for {timeout_s:g} s by another process, which is "
+                        "alive; it may be stopped. Call again to go on",
+                        retriable=True,
+                    )
+                )
+            time.sleep(nap_s)
+            nap_s = min(nap_s * 2, _LONGEST_NAP_S)
+
+    def give(self) -> None:
+        """Let others be the coordinator."""
+        with contextlib.suppress(OSError):  # closed meanwhile
+            fcntl.fcntl(self._fd, fcntl.F_OFD_SETLK, _GIVE_MUTEX)
+
+    # ---- who is alive ----
+
+    def claim(self, producer_id: int, epoch: int) -> None:
+        """Say that the producer with this identity is in this process, and alive."""
+        with self.threads:
+            self._lock(fcntl.F_WRLCK, producer_id, epoch)
+            self._alive.add((producer_id, epoch))
+
+    def release(self, producer_id: int, epoch: int) -> None:
+        """Say that the producer with this identity is no more. Idempotent."""
+        if self.is_of_parent:
+            return
+        with self.threads:
+            if (producer_id, epoch) in self._alive:
+                self._alive.discard((producer_id, epoch))
+                with contextlib.suppress(OSError):
+                    self._lock(fcntl.F_UNLCK, producer_id, epoch)
+
+    def has(self, producer_id: int, epoch: int) -> bool:
+        """Return whether the producer with this identity is in this process."""
+        return (producer_id, epoch) in self._alive
+
+    def is_alive(self, producer_id: int, epoch: int) -> bool:
+        """Return whether the producer with this identity is alive, in whatever process."""
+        if self.has(producer_id, epoch):
+            return True
+        wanted = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, _live_byte(producer_id, epoch), 1, 0)
+        answer = fcntl.fcntl(self._fd, fcntl.F_OFD_GETLK, wanted)
+        return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
+
+    def _lock(self, lock_type: int, producer_id: int, epoch: int) -> None:
+        place = _live_byte(producer_id, epoch)
+        fcntl.fcntl(self._fd, fcntl.F_OFD_SETLK, _FLOCK.pack(lock_type, os.SEEK_SET, place, 1, 0))
+
+    # ---- the text ----
+
+    def read_text(self) -> str:
+        """What `write_text` wrote last. With the mutex held."""
+        return os.pread(self._fd, _MAX_TEXT_BYTES, 0).rstrip(b"\0 ").decode("ascii", "replace")
+
+    def write_text(self, text: str) -> None:
+        """Leave a note; it lives as long as the boot, no longer. With the mutex held."""
+        data = text.encode("ascii")
+        assert len(data) <= _MAX_TEXT_BYTES
+        os.pwrite(self._fd, data, 0)
+        os.ftruncate(self._fd, len(data))
+
+
+def refuse_forked() -> NoReturn:
+    """Refuse to act for a producer of the parent process."""
+    refuse(
+        KafkaError._STATE,
+        "this producer belongs to the parent process; make a Producer in the child",
+    )
+
+
+def _live_byte(producer_id: int, epoch: int) -> int:
+    return _FIRST_LIVE_BYTE + (producer_id << 16 | epoch)
+
+
+def _forget_parent() -> None:
+    """In a forked child: a copy of the descriptor would keep the parent alive for ever."""
+    global _open_fds_lock
+    _open_fds_lock = threading.RLock()
+    for fd in _open_fds:
+        os.close(fd)
+    _open_fds.clear()
+
+
+os.register_at_fork(
+    before=lambda: _open_fds_lock.acquire(),
+    after_in_parent=lambda: _open_fds_lock.release(),
+    after_in_child=_forget_parent,
+)

@@ -1,0 +1,184 @@
+"""TransactionLog: what the log of __transaction_state says, followed as others write to it.
+
+Every process that has to do with transactions reads the log from its start once, and then what was
+added; a record replaces what was known of its transactional id. Only a holder of the coordinator's
+lock appends, after it has read everything. Not safe for several threads: the caller locks.
+"""
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from logcore.batch import BatchBuilder, iter_batches
+from logcore.errors import LogClosedError, LogError
+from logcore.log import Log
+from pylog.errors import KafkaError, KafkaException, from_log_error
+from pylog.internal_topics import TRANSACTIONS_TOPIC, open_partition, partition_of
+from pylog.txn.records import decode_key, decode_value, encode_key, encode_value
+from pylog.txn.states import TransactionMetadata
+
+if TYPE_CHECKING:
+    from pylog.log_dir import LogDir
+
+_READ_BYTES = 1 << 20
+
+Entry = tuple[str, TransactionMetadata | None]
+
+
+class TransactionLog:
+    """The transactional ids of a folder.
+
+    Attributes:
+        transactions: how each transactional id stands, as far as the log was read.
+        open_ids: those whose transaction is not over.
+    """
+
+    def __init__(self) -> None:
+        self._logs: list[Log] = []
+        self._positions: list[int] = []
+        self._builder = BatchBuilder()
+        self.transactions: dict[str, TransactionMetadata] = {}
+        self.open_ids: set[str] = set()
+        self._places: dict[str, tuple[int, int]] = {}  # partition and offset of the last record
+
+    def open(self, log_dir: "LogDir", *, create: bool) -> bool:
+        """Open the topic's partitions: False where there is no topic, and none is to be made.
+
+        Args:
+            log_dir: the folder.
+            create: make the topic if there is none.
+
+        Raises:
+            KafkaException: what making or opening them raised.
+        """
+        if self._logs and not any(log.is_closed for log in self._logs):
+            return True
+        if create:
+            open_partition(log_dir, TRANSACTIONS_TOPIC, "")
+        try:
+            self._logs = log_dir.partitions(TRANSACTIONS_TOPIC)
+        except KafkaException as error:
+            if error.args[0] != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise
+            self._logs = []
+        self._positions = [log.log_start_offset for log in self._logs]
+        self.transactions.clear()
+        self.open_ids.clear()
+        self._places.clear()
+        return bool(self._logs)
+
+    def catch_up(self) -> None:
+        """Read what was added.
+
+        Raises:
+            KafkaException: a partition cannot be read, or holds what is no transaction record.
+        """
+        for partition, log in enumerate(self._logs):
+            if log.log_end_offset > self._positions[partition]:
+                for offset, entry, next_offset in self._read(partition, self._positions[partition]):
+                    if entry is not None:
+                        self._take_in(partition, offset, entry)
+                    self._positions[partition] = next_offset
+
+    def history(self) -> Iterator[Entry]:
+        """Every record that is still in the log, the oldest of each partition first."""
+        for partition, log in enumerate(self._logs):
+            for _, entry, _ in self._read(partition, log.log_start_offset):
+                if entry is not None:
+                    yield entry
+
+    def append(self, transactional_id: str, metadata: TransactionMetadata | None) -> None:
+        """Write how a transactional id stands now; None: it has expired. With the mutex held.
+
+        Raises:
+            KafkaException: it was not written.
+        """
+        partition = self._partition_of(transactional_id)
+        value = None if metadata is None else encode_value(metadata)
+        timestamp_ms = (
+            time.time_ns() // 1_000_000 if metadata is None else metadata.last_update_timestamp_ms
+        )
+        self._builder.append(timestamp_ms, encode_key(transactional_id), value)
+        try:
+            offset = self._logs[partition].append(
+                self._builder.build(), expected_offset=self._positions[partition]
+            )
+        except LogError as error:
+            if isinstance(error, LogClosedError):  # deleted: to be opened anew
+                self._logs = []
+            raise from_log_error(error) from error
+        self._positions[partition] = offset + 1
+        self._take_in(partition, offset, (transactional_id, metadata))
+
+    def flush(self, transactional_id: str) -> None:
+        """Make what was written of a transactional id durable.
+
+        Raises:
+            KafkaException: the disk does not take it. What was decided may be lost, or not.
+        """
+        try:
+            self._logs[self._partition_of(transactional_id)].flush()
+        except LogError as error:
+            raise from_log_error(error) from error
+
+    def end_offsets(self) -> list[int]:
+        """How far each partition was read."""
+        return list(self._positions)
+
+    def is_before(self, transactional_id: str, offsets: list[int]) -> bool:
+        """Whether the last record of a transactional id lies below `offsets`."""
+        partition, offset = self._places[transactional_id]
+        return partition < len(offsets) and offset < offsets[partition]
+
+    def _partition_of(self, transactional_id: str) -> int:
+        count = len(self._logs)
+        return 0 if count == 1 else partition_of(transactional_id, count)
+
+    def _take_in(self, partition: int, offset: int, entry: Entry) -> None:
+        transactional_id, metadata = entry
+        if metadata is None:
+            self.transactions.pop(transactional_id, None)
+            self._places.pop(transactional_id, None)
+            self.open_ids.discard(transactional_id)
+            return
+        self.transactions[transactional_id] = metadata
+        self._places[transactional_id] = (partition, offset)
+        if metadata.is_open:
+            self.open_ids.add(transactional_id)
+        else:
+            self.open_ids.discard(transactional_id)
+
+    def _read(self, partition: int, offset: int) -> Iterator[tuple[int, Entry | None, int]]:
+        """Yield (offset, entry, offset to read on from); no entry for a batch without records."""
+        log = self._logs[partition]
+        try:
+            while offset < log.log_end_offset:
+                for batch in iter_batches(log.read(offset, _READ_BYTES)):
+                    if batch.next_offset <= offset:
+                        continue
+                    if not batch.is_control:
+                        for record in batch.records():
+                            if record.offset >= offset:
+                                entry = self._decode(record.key, record.value, record.offset)
+                                yield record.offset, entry, record.offset + 1
+                    offset = batch.next_offset
+                    yield offset - 1, None, offset
+        except LogError as error:
+            raise from_log_error(error) from error
+
+    def _decode(self, key: bytes | None, value: bytes | None, offset: int) -> Entry | None:
+        try:
+            transactional_id = decode_key(key or b"")
+            if transactional_id is None:
+                return None
+            metadata = None if value is None else decode_value(transactional_id, value)
+            return transactional_id, metadata
+        except LogError as error:
+            known = from_log_error(error).args[0]
+            raise KafkaException(
+                KafkaError(
+                    known.code(),
+                    f"{TRANSACTIONS_TOPIC} offset {offset}: {error}. Look at the folder with "
+                    "`pylog doctor`; put the files back from a copy",
+                )
+            ) from error
