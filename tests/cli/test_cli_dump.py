@@ -231,3 +231,32 @@ def test_max_bytes_stops_early(cli: Cli):
     log = GOLDEN / "none" / "none-0" / f"{FIRST}.log"
     lines = cli.ok("dump", log, "--max-bytes", "1").lines
     assert lines[1:] == ["Log starting offset: 0"]
+
+
+def test_producers_and_aborted_transactions_of_a_real_kafka_are_printed_as_it_prints_them(cli: Cli):
+    folder = GOLDEN / "transactions" / "transactions-0"
+    snapshot, index = folder / f"{2:020}.snapshot", folder / f"{2:020}.txnindex"
+    assert cli.ok("dump", snapshot, folder / f"{15:020}.snapshot", index).lines == [
+        f"Dumping {snapshot}",
+        "producerId: 5 producerEpoch: 0 coordinatorEpoch: -1 currentTxnFirstOffset: "
+        "OptionalLong[0] lastTimestamp: 1700000000001 firstSequence: 0 lastSequence: 1 "
+        "lastOffset: 1 offsetDelta: 1 timestamp: 1700000000001",
+        f"Dumping {folder / f'{15:020}.snapshot'}",
+        "producerId: 5 producerEpoch: 5 coordinatorEpoch: 0 currentTxnFirstOffset: "
+        "OptionalLong.empty lastTimestamp: 1795370422422",
+        f"Dumping {index}",
+        "version: 0 producerId: 5 firstOffset: 3 lastOffset: 5 lastStableOffset: 6",
+        "version: 0 producerId: 5 firstOffset: 9 lastOffset: 11 lastStableOffset: 12",
+        "version: 0 producerId: 5 firstOffset: 12 lastOffset: 14 lastStableOffset: 15",
+    ]
+    entries = [json.loads(line) for line in cli.ok("dump", "--json", index).lines]
+    assert [entry["last_stable_offset"] for entry in entries] == [6, 12, 15]
+
+
+@pytest.mark.parametrize("suffix", [".snapshot", ".txnindex"])
+def test_a_damaged_file_about_producers_is_said(cli: Cli, tmp_path: Path, suffix: str):
+    path = tmp_path / f"{2:020}{suffix}"
+    data = (GOLDEN / "transactions" / "transactions-0" / path.name).read_bytes()
+    for damaged in (data[:-1], b"\xff" * len(data)):
+        path.write_bytes(damaged)
+        assert str(path) in failure_line(cli("dump", path))

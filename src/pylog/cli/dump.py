@@ -73,7 +73,7 @@ def dump(
     json_output: options.JsonOption = False,
     folder: Annotated[str, typer.Option("--dir", hidden=True)] = "",
 ) -> None:
-    """Print the content of .log, .index, .timeindex, .state, .recovery, .sum and text files.
+    """Print the content of .log, .index, .timeindex, .txnindex, .snapshot and our own files.
 
     Files of a real Kafka can be read too. Exit code 1 when something in them is wrong.
     """
@@ -109,7 +109,7 @@ def find_dump(path: Path) -> FileDump:
     Raises:
         CommandError: no such file, or none that this program writes.
     """
-    from pylog.cli import index_dump, log_dump, state_dump, text_dump
+    from pylog.cli import index_dump, log_dump, producer_dump, state_dump, text_dump
 
     by_name: dict[str, FileDump] = {
         ".state": state_dump.dump_state,
@@ -122,6 +122,8 @@ def find_dump(path: Path) -> FileDump:
         ".log": log_dump.dump_log,
         ".index": index_dump.dump_offset_index,
         ".timeindex": index_dump.dump_time_index,
+        ".txnindex": producer_dump.dump_transaction_index,
+        ".snapshot": producer_dump.dump_snapshot,
         ".sum": text_dump.dump_sum,
     }
     if not path.exists():
