@@ -368,8 +368,9 @@ def _check_producer(config: ClientConfig) -> None:
             )
         return
     because = "when `enable.idempotence` is true"
-    if config["acks"] != ACKS_ALL:
-        _refuse(f"Failed to create producer: `acks` must be set to `all` {because}")
+    # A broker's page cache is what its acks=all speaks of; a folder calls that 1 (ADR 0012).
+    if config["acks"] == 0:
+        _refuse(f"Failed to create producer: `acks` must be set to `all` or 1 {because}")
     if config["queuing.strategy"] != "fifo":
         _refuse(f"Failed to create producer: `queuing.strategy` must be set to `fifo` {because}")
     in_flight = "max.in.flight.requests.per.connection"

@@ -368,8 +368,8 @@ def test_a_configuration_is_a_read_only_mapping_of_what_was_set():
     ("conf", "text"),
     [
         (
-            {"enable.idempotence": True, "acks": 1},
-            "`acks` must be set to `all` when `enable.idempotence` is true",
+            {"enable.idempotence": True, "acks": 0},
+            "`acks` must be set to `all` or 1 when `enable.idempotence` is true",
         ),
         (
             {"enable.idempotence": True, "max.in.flight": 10},
@@ -401,7 +401,7 @@ def test_a_configuration_is_a_read_only_mapping_of_what_was_set():
         ),
         (
             {"transactional.id": "x", "acks": 0},
-            "`acks` must be set to `all` when `enable.idempotence` is true",
+            "`acks` must be set to `all` or 1 when `enable.idempotence` is true",
         ),
     ],
 )
@@ -496,3 +496,8 @@ def test_librdkafka_takes_every_default_and_refuses_what_is_out_of_range():
                 confluent_kafka.Producer({name: beyond})
             assert f"is outside allowed range {low}..{high}" in str(raised.value)
             assert f"is outside allowed range {low}..{high}" in refusal("producer", {name: beyond})
+
+
+def test_a_folder_takes_idempotence_and_transactions_with_acks_1():
+    assert parse("producer", {"transactional.id": "x", "acks": 1})["acks"] == 1
+    assert parse("producer", {"enable.idempotence": True, "acks": 1})["acks"] == 1
