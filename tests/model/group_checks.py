@@ -16,6 +16,7 @@ def check_groups(facts: Facts) -> Iterator[Anomaly]:
         yield from _check_invented(facts, group, commits)
         yield from _check_owners(facts, group, commits)
         yield from _check_skipped(facts, group)
+        yield from _check_resumed(facts, group, commits)
 
 
 class _Floors:
@@ -125,3 +126,27 @@ def _check_skipped(facts: Facts, group: str) -> Iterator[Anomaly]:
                     f"group {group} is at {key}:{committed}, none of its members read {value} at "
                     f"{offset}",
                 )
+
+
+def _check_resumed(facts: Facts, group: str, commits: list[OffsetCommit]) -> Iterator[Anomaly]:
+    """Who is given a partition goes on where the group has committed, not before."""
+    floors = _Floors(commits)
+    for history in facts.histories:
+        if history.group != group:
+            continue
+        given: dict[int, int] = {}
+        for event in history.events:
+            if event.kind == Kind.OWN:
+                given.update((entry.key, event.time_ns) for entry in event.entries)
+            elif event.kind in (Kind.DISOWN, Kind.SEEK):
+                for entry in event.entries:
+                    given.pop(entry.key, None)
+            elif event.kind == Kind.POLL:
+                for entry in event.entries:
+                    floor = floors.at(entry.key, given.pop(entry.key, 0))
+                    if entry.offset < floor:
+                        yield Anomaly(
+                            "offset-back",
+                            f"group {group}: process {history.process} was given {entry.key} and "
+                            f"read {entry.offset}, {floor} had been committed",
+                        )

@@ -65,7 +65,8 @@ class Kind(enum.IntEnum):
     COMMIT_TXN = 10
     ABORT_TXN = 11
     INIT_TXN = 12
-    END = 13  # OK: the end of the process, as it wished
+    SEEK = 13  # OK: as ASSIGN, other partitions stay as they are
+    END = 14  # OK: the end of the process, as it wished
 
 
 class Result(enum.IntEnum):

@@ -27,6 +27,13 @@ _MAX_PROCESSES = 1 << 20
 _STUCK_S = 60.0
 _AIM_S = 0.05
 _PR_SET_PDEATHSIG = 1
+_SHORT_S = 0.005
+_LONG_S = 0.4
+
+FAULTS = {"kill": 40, "aimed-kill": 30, "stop": 20, "stop-kill": 8, "sleep": 3, "zombie": 3,
+          "kill-all": 2}  # fmt: skip
+"""Kinds of faults and how often each comes: a stop is short; a sleep is longer than a session, and
+a zombie's place is taken meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,21 @@ class Slot:
     run: Callable[[Worker], None]
     facts: dict[str, object]
     aims: tuple[str, ...] = ("idle",)
+
+
+@dataclass(frozen=True)
+class Zombie:
+    """A process that was stopped, and whose slot another has.
+
+    Args:
+        process: its number.
+        role: what it does.
+        end_s: when it is killed, on the monotonic clock.
+    """
+
+    process: int
+    role: str
+    end_s: float
 
 
 class Nemesis:
@@ -65,7 +87,8 @@ class Nemesis:
         self._words = memoryview(self._memory).cast("Q")
         self._next_process = 1
         self._living: dict[int, tuple[int, int]] = {}  # slot -> (process id, process)
-        self._zombies: list[tuple[int, int]] = []  # stopped, another has their slot
+        self._asleep: dict[int, float] = {}  # process id -> when it goes on
+        self._zombies: dict[int, Zombie] = {}  # by process id
         self._done = 0  # operations of those that have ended
         self.counts: Counter[str] = Counter()
 
@@ -81,7 +104,8 @@ class Nemesis:
             self._fault()
         for index in list(self._living):
             self._kill(index)
-        self._end_zombies()
+        for process_id in list(self._zombies):
+            self._end_zombie(process_id)
 
     # ---- processes ----
 
@@ -115,6 +139,7 @@ class Nemesis:
 
     def _kill(self, index: int) -> None:
         process_id, process = self._living.pop(index)
+        self._asleep.pop(process_id, None)
         os.kill(process_id, signal.SIGKILL)
         os.waitpid(process_id, 0)
         self._done += self._words[2 * process]
@@ -123,19 +148,24 @@ class Nemesis:
     def _reap(self) -> None:
         """Start others for those that ended by themselves."""
         for index, (process_id, process) in list(self._living.items()):
-            found, status = os.waitpid(process_id, os.WNOHANG)
-            if found:
-                if status:
-                    raise RuntimeError(
-                        f"process {process}, {self._slots[index].role}, ended with {status}"
-                    )
+            if self._has_ended(process_id, process, self._slots[index].role):
                 del self._living[index]
-                self._done += self._words[2 * process]
-                self.counts["ends"] += 1
                 self._start(index)
 
+    def _has_ended(self, process_id: int, process: int, role: str) -> bool:
+        found, status = os.waitpid(process_id, os.WNOHANG)
+        if not found:
+            return False
+        if status:
+            raise RuntimeError(f"process {process}, {role}, ended with {status}")
+        self._done += self._words[2 * process]
+        self.counts["ends"] += 1
+        return True
+
     def _operations(self) -> int:
-        return self._done + sum(self._words[2 * process] for _, process in self._living.values())
+        living = [process for _, process in self._living.values()]
+        living += [zombie.process for zombie in self._zombies.values()]
+        return self._done + sum(self._words[2 * process] for process in living)
 
     def _await_operations(self, due: int) -> None:
         seen, deadline_s = -1, 0.0
@@ -146,6 +176,7 @@ class Nemesis:
                 self._dump_stacks()
                 raise RuntimeError(f"nobody did anything for {_STUCK_S} s, after {now} operations")
             self._reap()
+            self._tend()
             time.sleep(0.001)  # the moment of the fault is what is random here
 
     def _dump_stacks(self) -> None:
@@ -156,47 +187,68 @@ class Nemesis:
     # ---- faults ----
 
     def _fault(self) -> None:
-        """One fault, at one of the slots."""
+        """One fault, at one of the slots; drawn whole before it begins, for the seed's sake."""
         index = self._chance.randrange(len(self._slots))
-        kind = self._chance.choices(
-            ["kill", "aimed-kill", "stop", "stop-kill", "kill-all"], [40, 30, 20, 8, 2]
-        )[0]
-        pause_s = self._chance.expovariate(1 / 0.005)
-        aim = self._chance.choice(self._slots[index].aims)
-        if index not in self._living:  # it ends by itself just now
-            self._reap()
+        slot = self._slots[index]
+        kind = self._chance.choices(list(FAULTS), list(FAULTS.values()))[0]
+        aim = self._chance.choice(slot.aims)
+        short_s = self._chance.expovariate(1 / _SHORT_S)
+        long_s = self._chance.expovariate(1 / _LONG_S)
+        rest_s = self._chance.expovariate(1 / _LONG_S)
         if kind == "kill-all":
             for other in list(self._living):
                 self._kill(other)
             for other in range(len(self._slots)):
                 self._start(other)
             return
+        process_id, process = self._living[index]
         if kind == "aimed-kill":
-            self._await_phase(index, aim)
-        if kind.startswith("stop"):
-            os.kill(self._living[index][0], signal.SIGSTOP)
-            time.sleep(pause_s)
+            self._await_phase(process, aim)
+        elif kind != "kill":
+            os.kill(process_id, signal.SIGSTOP)
             self.counts["stops"] += 1
+        if kind in ("stop", "stop-kill"):
+            time.sleep(short_s)
         if kind == "stop":
-            os.kill(self._living[index][0], signal.SIGCONT)
+            os.kill(process_id, signal.SIGCONT)
+        elif kind in ("sleep", "zombie"):
+            now_s = time.monotonic()
+            self._asleep[process_id] = now_s + long_s
+            if kind == "zombie":
+                self.counts["zombies"] += 1
+                self._zombies[process_id] = Zombie(process, slot.role, now_s + long_s + rest_s)
+                self._start(index)
         else:
             self._kill(index)
             self._start(index)
 
-    def _await_phase(self, index: int, phase: str) -> None:
+    def _tend(self) -> None:
+        """Wake those that have slept long enough, and end zombies."""
+        now_s = time.monotonic()
+        for process_id, wake_s in list(self._asleep.items()):
+            if wake_s <= now_s:
+                del self._asleep[process_id]
+                os.kill(process_id, signal.SIGCONT)
+        for process_id, zombie in list(self._zombies.items()):
+            if self._has_ended(process_id, zombie.process, zombie.role):
+                del self._zombies[process_id]
+            elif zombie.end_s <= now_s:
+                self._end_zombie(process_id)
+
+    def _end_zombie(self, process_id: int) -> None:
+        zombie = self._zombies.pop(process_id)
+        self._asleep.pop(process_id, None)
+        os.kill(process_id, signal.SIGKILL)
+        os.waitpid(process_id, 0)
+        self._done += self._words[2 * zombie.process]
+
+    def _await_phase(self, process: int, phase: str) -> None:
         """Wait until a worker is there, but not for long."""
-        word, wanted = 2 * self._living[index][1] + 1, PHASES.index(phase)
+        word, wanted = 2 * process + 1, PHASES.index(phase)
         deadline_s = time.monotonic() + _AIM_S
         while self._words[word] != wanted and time.monotonic() < deadline_s:
             time.sleep(0.0001)
         self.counts["aimed"] += self._words[word] == wanted
-
-    def _end_zombies(self) -> None:
-        for process_id, process in self._zombies:
-            os.kill(process_id, signal.SIGKILL)
-            os.waitpid(process_id, 0)
-            self._done += self._words[2 * process]
-        self._zombies.clear()
 
 
 def _die_with_parent() -> None:

@@ -19,11 +19,12 @@ def _check_reader(facts: Facts, history: History) -> Iterator[Anomaly]:
     for event in history.events:
         if event.result != Result.OK:
             continue
-        if event.kind == Kind.ASSIGN:
-            next_index = {
-                e.key: orders[e.key].index_from(e.offset) if e.offset >= 0 else None
-                for e in event.entries
-            }
+        if event.kind in (Kind.ASSIGN, Kind.SEEK):
+            if event.kind == Kind.ASSIGN:
+                next_index.clear()
+            for entry in event.entries:
+                order, is_known = orders[entry.key], entry.offset >= 0
+                next_index[entry.key] = order.index_from(entry.offset) if is_known else None
         elif event.kind in (Kind.OWN, Kind.DISOWN):
             for entry in event.entries:
                 next_index[entry.key] = None

@@ -70,6 +70,7 @@ def run(folder: Path, seed: int, operations: int) -> Report:
     in_child(partial(_make_topics, log))
     nemesis = Nemesis(log, str(notes), slots(), seed, INTERVAL)
     nemesis.run(operations)
+    check_faults(notes)
     times["faults"] = time.monotonic() - started_s
     started_s = time.monotonic()
     in_child(partial(_read_finally, log, str(notes)))
@@ -79,6 +80,16 @@ def run(folder: Path, seed: int, operations: int) -> Report:
     anomalies = find_anomalies(histories)
     times["checking"] = time.monotonic() - started_s
     return Report(seed, count_operations(histories), nemesis.counts, anomalies, times)
+
+
+def check_faults(notes: Path) -> None:
+    """Raise what a worker met and should not have.
+
+    Raises:
+        RuntimeError: the first worker's traceback.
+    """
+    for path in sorted(notes.glob("*.fault")):
+        raise RuntimeError(f"{path.stem}: {path.read_text()}")
 
 
 def _make_topics(log: str) -> None:

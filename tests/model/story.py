@@ -73,6 +73,10 @@ class Actor:
         """Read a partition from there on."""
         self._event(Kind.ASSIGN, Result.OK, [Entry(key, 0, 0, offset)])
 
+    def seek(self, key: int, offset: int) -> None:
+        """Go on there."""
+        self._event(Kind.SEEK, Result.OK, [Entry(key, 0, 0, offset)])
+
     def poll(self, key: int, *seen: tuple[int, Value]) -> None:
         """See records."""
         self._event(Kind.POLL, Result.OK, [Entry(key, *value, at) for at, value in seen])

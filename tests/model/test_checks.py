@@ -171,6 +171,18 @@ def test_a_reader_that_was_assigned_anew_may_go_anywhere(story: Story):
     assert story.found() == set()
 
 
+def test_a_reader_goes_on_where_it_sought(story: Story):
+    records = three_records(story)
+    reader = story.process("reader", isolation="read_uncommitted")
+    reader.poll(0, *records)
+    reader.seek(0, 1)
+    reader.poll(0, records[1])
+    assert story.found() == set()
+    reader.seek(0, 0)
+    reader.poll(0, records[1])
+    assert story.found() == {"poll-skip"}
+
+
 # ---- transactions ----
 
 
@@ -449,3 +461,16 @@ def test_a_group_that_is_past_a_record_it_never_read_is_found(story: Story):
     worker.commit(0, 3, 1)
     story.end({0: records}, offsets={"g": {0: 3}})
     assert story.found() == {"poll-skip"}
+
+
+def test_a_member_that_begins_below_the_committed_offset_is_found(story: Story):
+    records = records_in_0(story, 3)
+    first, second = member(story), member(story)
+    first.own(0, 1)
+    first.poll(0, *records)
+    first.commit(0, 3, 1)
+    first.disown(0)
+    second.own(0, 2)
+    second.poll(0, records[2])
+    story.end({0: records}, offsets={"g": {0: 3}})
+    assert story.found() == {"offset-back"}
