@@ -15,19 +15,26 @@ class Probe:
     Args:
         measurement: name in `measure.MEASUREMENTS`.
         extra: its special settings.
-        reads: it reads what is written once, before the first round.
+        reads: key of `FILLS`: it reads what that writes once, before the first round.
         share: of the suite's records; a latency run needs few, a memory run many.
         once: it is steady or long, one round is enough.
     """
 
     measurement: str
     extra: Mapping[str, object] = field(default_factory=dict)
-    reads: bool = False
+    reads: str | None = None
     share: float = 1.0
     once: bool = False
 
 
+FILLS = {
+    "plain": (Probe("raw_write"), Probe("fill", {"acks": 1})),
+    "transactions": (Probe("fill_transactions", {"acks": 1}),),
+}
+"""What is written for those that read, each in a folder of its name."""
+
 PACED = {"messages_per_s": 10_000}
+MEMBERS = {"members": 8, "partitions": 64}
 
 PROBES = {
     "raw-write": Probe("raw_write"),
@@ -35,16 +42,27 @@ PROBES = {
     "produce-all": Probe("produce", {"acks": "all"}),
     "raw-write-durable": Probe("raw_write_durable"),
     "append-many": Probe("append_many", {"acks": 1}),
+    "idempotent": Probe("produce_idempotent", {"acks": "all"}),
+    "flushed": Probe("produce_flushed", {"acks": 1}, share=0.25),
+    "transactions": Probe("transactions", {"acks": 1}, share=0.25),
+    "flushed-all": Probe("produce_flushed", {"acks": "all"}, share=0.1),
+    "transactions-all": Probe("transactions", {"acks": "all"}, share=0.1),
     "two-processes": Probe("end_to_end"),
-    "raw-read": Probe("raw_read", reads=True),
-    "consume": Probe("consume", reads=True),
-    "consume-value": Probe("consume_value", reads=True),
-    "poll": Probe("poll_value", reads=True),
-    "columns": Probe("columns", reads=True),
+    "raw-read": Probe("raw_read", reads="plain"),
+    "consume": Probe("consume", reads="plain"),
+    "consume-value": Probe("consume_value", reads="plain"),
+    "poll": Probe("poll_value", reads="plain"),
+    "columns": Probe("columns", reads="plain"),
+    "uncommitted": Probe(
+        "consume_isolated", {"isolation": "read_uncommitted"}, reads="transactions"
+    ),
+    "committed": Probe("consume_isolated", {"isolation": "read_committed"}, reads="transactions"),
     "latency": Probe("latency", {**PACED, "busy_poll": False}, share=0.01),
     "latency-busy": Probe("latency", {**PACED, "busy_poll": True}, share=0.01),
     "raw-pipe-latency": Probe("raw_pipe_latency", PACED, share=0.01),
     "raw-spin-latency": Probe("raw_spin_latency", PACED, share=0.01),
+    "rebalance": Probe("rebalance", MEMBERS, share=0.005, once=True),
+    "takeover": Probe("takeover", MEMBERS, share=0.005, once=True),
     "disk": Probe("disk", {"acks": 1}, once=True),
     "memory": Probe("memory", share=5, once=True),
     "crash": Probe("crash", {"bytes": 1 << 30}, once=True),
@@ -97,11 +115,30 @@ ROWS = (
         goal=1.3,
         also={"write_rate": "records/s"},
     ),
+    Row(
+        "idempotent", "idempotent produce loop, acks=all", "idempotent", against="produce-all",
+        goal=0.9,
+    ),
+    Row("flushed", "flush every 1,000, acks=1", "flushed", against="produce"),
+    Row(
+        "transactions", "transactions of 1,000, acks=1", "transactions", against="flushed", goal=0.5
+    ),
+    Row("transactions-whole", "against one flush", "transactions", against="produce"),
+    Row("flushed-all", "flush every 1,000, acks=all", "flushed-all", against="produce-all"),
+    Row(
+        "transactions-all", "transactions of 1,000, acks=all", "transactions-all",
+        against="flushed-all", goal=0.4,
+    ),
+    Row("transactions-all-whole", "against one flush", "transactions-all", against="produce-all"),
     Row("raw-read", "file.read loop", "raw-read"),
     Row("consume", "consume(1000)", "consume", against="raw-read", goal=2.2),
     Row("consume-value", "consume(1000), value()", "consume-value", against="raw-read", goal=1.5),
     Row("poll", "poll(), value()", "poll", against="raw-read", goal=0.85),
     Row("columns", "columns", "columns", against="raw-read", goal=5.0),
+    Row("uncommitted", "transactions, read_uncommitted", "uncommitted"),
+    Row(
+        "committed", "transactions, read_committed", "committed", against="uncommitted", goal=0.9
+    ),
     Row(
         "latency", "follow, sleeping, p50", "latency", "p50_us", "µs", goal=60.0, at_most=True,
         also=_TAIL,
@@ -112,6 +149,14 @@ ROWS = (
     ),
     Row("raw-pipe-latency", "pipe, p50", "raw-pipe-latency", "p50_us", "µs", also=_TAIL),
     Row("raw-spin-latency", "pwrite and spin, p50", "raw-spin-latency", "p50_us", "µs", also=_TAIL),
+    Row(
+        "rebalance", "rebalance, 8 members, 64 partitions", "rebalance", "median_ms", "ms",
+        goal=200.0, at_most=True, also={"max_ms": "ms"},
+    ),
+    Row(
+        "takeover", "a killed member's partitions read", "takeover", "median_ms", "ms", goal=300.0,
+        at_most=True, also={"max_ms": "ms"},
+    ),
     Row(
         "disk", "disk a record", "disk", "bytes_per_record", "B", goal=118.2, at_most=True,
         also={"log_bytes_per_record": "B"},

@@ -9,6 +9,7 @@ and fails nothing.
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from rich.console import Console
 from benchmarks.machine import ROOT, describe, facts
 from benchmarks.measure import MeasurementError, run
 from benchmarks.plot import print_results, write_svg
-from benchmarks.rows import PROBES, ROWS, Probe, Row, choose, probes_of
+from benchmarks.rows import FILLS, PROBES, ROWS, Probe, Row, choose, probes_of
 from benchmarks.workload import BLOCK_RECORDS, Figures, Order
 
 GOAL_VALUE_BYTES = 100
@@ -74,9 +75,9 @@ def _measure_probes(settings: Settings, value_bytes: int, say: Callable[[str], o
     samples: Samples = {name: [] for name in names}
     failed: set[str] = set()
     with TemporaryDirectory(dir=settings.folder) as shared:
-        if any(PROBES[name].reads for name in names):
-            say(f"{value_bytes} B: writing what is read")
-            _fill(settings, value_bytes, shared, say)
+        for kind in sorted({PROBES[name].reads for name in names} - {None}):
+            say(f"{value_bytes} B: writing what is read, {kind}")
+            _fill(settings, value_bytes, os.path.join(shared, kind), kind, say)
         for number in range(settings.rounds):
             for name in names if number % 2 == 0 else reversed(names):
                 if name in failed or (PROBES[name].once and number):
@@ -91,19 +92,22 @@ def _measure_probes(settings: Settings, value_bytes: int, say: Callable[[str], o
     return samples
 
 
-def _fill(settings: Settings, value_bytes: int, folder: str, say: Callable[[str], object]) -> None:
-    for name, extra in (("raw_write", {}), ("fill", {"acks": 1})):
-        order = settings.order(Probe(name, extra), value_bytes, folder)
+def _fill(
+    settings: Settings, value_bytes: int, folder: str, kind: str, say: Callable[[str], object]
+) -> None:
+    os.mkdir(folder)
+    for probe in FILLS[kind]:
         try:
-            run(name, order)
+            run(probe.measurement, settings.order(probe, value_bytes, folder))
         except MeasurementError as error:
-            say(f"{name}: {str(error).splitlines()[-1]}")
+            say(f"{probe.measurement}: {str(error).splitlines()[-1]}")
 
 
 def _measure_probe(settings: Settings, name: str, value_bytes: int, shared: str) -> Figures:
     probe = PROBES[name]
     if probe.reads:
-        return run(probe.measurement, settings.order(probe, value_bytes, shared))
+        folder = os.path.join(shared, probe.reads)
+        return run(probe.measurement, settings.order(probe, value_bytes, folder))
     # A new folder each time, removed at the end: no dirty page burdens the next probe.
     with TemporaryDirectory(dir=settings.folder) as folder:
         return run(probe.measurement, settings.order(probe, value_bytes, folder))
