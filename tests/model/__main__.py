@@ -1,14 +1,18 @@
-"""A run by hand: `python -m tests.model --operations 100000 --seed 7`."""
+"""Runs by hand: `python -m tests.model --operations 100000 --seed 7`.
+
+More than a million operations are several runs, each in a new folder, with the seeds that follow.
+"""
 
 import argparse
 import random
 import shutil
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from tests.model.run import fresh_folder, run
 from tests.model.verdict import describe
+
+MAX_OPERATIONS = 1_000_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -19,27 +23,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--keep", action="store_true", help="keep the folder")
     options = parser.parse_args(arguments)
     seed = random.randrange(1 << 32) if options.seed is None else options.seed
-    folder = fresh_folder()
-    _say(f"PYLOG_MODEL_SEED={seed} PYLOG_MODEL_OPERATIONS={options.operations} in {folder}")
-    try:
-        report = run(folder, seed, options.operations)
-    except BaseException:
-        _say(_faults(folder))
-        raise
-    _say("\n".join(report.lines()))
-    if report.anomalies:
-        _say(describe(report.anomalies))
-        return 1
-    if not options.keep:
-        shutil.rmtree(folder)
+    left = options.operations
+    while left > 0:
+        if not _run_one(seed, min(left, MAX_OPERATIONS), options.keep):
+            return 1
+        left -= MAX_OPERATIONS
+        seed += 1
     return 0
 
 
-def _faults(folder: Path) -> str:
-    """What workers said when they failed."""
-    return "\n".join(
-        f"{path}:\n{path.read_text()}" for path in sorted((folder / "notes").glob("*.fault"))
-    )
+def _run_one(seed: int, operations: int, keeps: bool) -> bool:
+    folder = fresh_folder()
+    _say(f"PYLOG_MODEL_SEED={seed} PYLOG_MODEL_OPERATIONS={operations} in {folder}")
+    report = run(folder, seed, operations)
+    _say("\n".join(report.lines()))
+    if report.anomalies:
+        _say(describe(report.anomalies))
+        return False
+    if not keeps:
+        shutil.rmtree(folder)
+    return True
 
 
 def _say(text: str) -> None:
