@@ -63,7 +63,7 @@ class Member:
     def read(self) -> list[tuple[int, int, int, int]]:
         """Read some records, as history entries."""
         self._worker.turn("read")
-        messages = self.consumer.consume(self._worker.chance.randrange(1, 100), 0.05)
+        messages = self.consumer.consume(self._worker.chance.randrange(1, 40), 0.02)
         entries = entries_of(messages)
         if entries:
             self._journal.ok(Kind.POLL, entries)

@@ -8,7 +8,7 @@ import pylog
 from pylog import KafkaError
 
 # How far back from the end a reader begins, at most.
-_BACK = 1500
+_BACK = 100
 _FINAL_BATCH = 5000
 _FINAL_WAIT_S = 30.0
 
@@ -26,9 +26,10 @@ def read(worker: Worker, isolation: str) -> None:
         _assign(worker, consumer)
         while not worker.chooses(0.01):
             worker.turn("read")
-            messages = consumer.consume(chance.randrange(1, 200), 0.05)
+            messages = consumer.consume(chance.randrange(1, 60), 0.05)
             if messages:
                 worker.journal.ok(Kind.POLL, entries_of(messages))
+            worker.think(0.002)
             if worker.chooses(0.03):
                 _pause_some(worker, consumer)
 

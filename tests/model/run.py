@@ -1,6 +1,7 @@
 """A run: topics are made, workers work under faults, everything is read and checked."""
 
 import os
+import random
 import tempfile
 import time
 from collections import Counter
@@ -8,10 +9,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from tests.model import producers, readers
+from tests.model import members, producers, readers, transactions
 from tests.model.facts import Anomaly
 from tests.model.history import Journal, count_operations, read_all
-from tests.model.layout import TOPIC_CONFIGS, TOPICS
+from tests.model.layout import EVENT_KEYS, TOPIC_CONFIGS, TOPICS
 from tests.model.nemesis import Nemesis, Slot, in_child
 from tests.model.verdict import find_anomalies
 
@@ -39,13 +40,24 @@ class Report:
         return [f"{total:,} operations: {kinds}", f"faults: {faults}", f"took: {spent}"]
 
 
-def slots() -> list[Slot]:
-    """The processes of a run."""
+STRATEGIES = ("range", "roundrobin", "sticky", "cooperative-sticky")
+MEMBERS = "members"
+COPIERS = "copiers"
+
+
+def slots(seed: int) -> list[Slot]:
+    """The processes of a run; how its groups share partitions out is drawn too."""
+    chance = random.Random(f"{seed} slots")
+    strategies = {group: chance.choice(STRATEGIES) for group in (MEMBERS, COPIERS)}
     return [
         Slot("producer", partial(producers.produce, is_idempotent=False), {}, ("send",)),
-        Slot("producer", partial(producers.produce, is_idempotent=False), {}, ("send",)),
+        Slot("idempotent", partial(producers.produce, is_idempotent=True), {}, ("send",)),
+        _writer("writer-1"),
+        _writer("writer-2"),
         _reader("read_uncommitted"),
         _reader("read_committed"),
+        *(_member(strategies[MEMBERS]) for _ in range(3)),
+        *(_copier(f"copier-{number}", strategies[COPIERS]) for number in range(2)),
     ]
 
 
@@ -53,6 +65,31 @@ def _reader(isolation: str) -> Slot:
     return Slot(
         "reader", partial(readers.read, isolation=isolation), {"isolation": isolation}, ("read",)
     )
+
+
+def _writer(transactional_id: str) -> Slot:
+    work = partial(transactions.write, transactional_id=transactional_id)
+    facts = {"transactional_id": transactional_id}
+    return Slot("writer", work, facts, ("send", "end-transaction"))
+
+
+def _member(strategy: str) -> Slot:
+    work = partial(members.belong, group=MEMBERS, strategy=strategy)
+    facts = {"group": MEMBERS, "isolation": "read_uncommitted", "strategy": strategy}
+    return Slot("member", work, facts, ("read", "commit"))
+
+
+def _copier(transactional_id: str, strategy: str) -> Slot:
+    work = partial(
+        transactions.copy, transactional_id=transactional_id, group=COPIERS, strategy=strategy
+    )
+    facts = {
+        "group": COPIERS,
+        "isolation": "read_committed",
+        "strategy": strategy,
+        "transactional_id": transactional_id,
+    }
+    return Slot("copier", work, facts, ("read", "send", "commit", "end-transaction"))
 
 
 def run(folder: Path, seed: int, operations: int) -> Report:
@@ -68,7 +105,7 @@ def run(folder: Path, seed: int, operations: int) -> Report:
     times = {}
     started_s = time.monotonic()
     in_child(partial(_make_topics, log))
-    nemesis = Nemesis(log, str(notes), slots(), seed, INTERVAL)
+    nemesis = Nemesis(log, str(notes), slots(seed), seed, INTERVAL)
     nemesis.run(operations)
     check_faults(notes)
     times["faults"] = time.monotonic() - started_s
@@ -77,7 +114,7 @@ def run(folder: Path, seed: int, operations: int) -> Report:
     times["reading"] = time.monotonic() - started_s
     started_s = time.monotonic()
     histories = read_all(notes)
-    anomalies = find_anomalies(histories)
+    anomalies = find_anomalies(histories, {COPIERS: EVENT_KEYS})
     times["checking"] = time.monotonic() - started_s
     return Report(seed, count_operations(histories), nemesis.counts, anomalies, times)
 
@@ -99,9 +136,12 @@ def _make_topics(log: str) -> None:
 
 
 def _read_finally(log: str, notes: str) -> None:
-    for process, isolation in ((0, "read_uncommitted"), (1 << 31, "read_committed")):
+    for process, isolation in ((0, "read_uncommitted"), (1 << 30, "read_committed")):
         journal = Journal(notes, process, "final", isolation=isolation, is_final=True)
         readers.read_all(log, journal, isolation)
+    for process, group in ((2 << 30, MEMBERS), (3 << 30, COPIERS)):
+        journal = Journal(notes, process, "final", group=group, is_final=True)
+        members.tell_offsets(log, journal, group)
 
 
 def fresh_folder() -> Path:

@@ -127,7 +127,7 @@ def write(worker: Worker, transactional_id: str) -> None:
         for _ in range(chance.randrange(1, 4)):
             keys = chance.sample(EVENT_KEYS, chance.randrange(1, len(EVENT_KEYS) + 1))
             sender = transactions.sender
-            sender.send([chance.choice(keys) for _ in range(chance.randrange(1, 20))])
+            sender.send([chance.choice(keys) for _ in range(chance.randrange(1, 8))])
             sender.settle(flush=worker.chooses(0.2))
             worker.turn("send")
 

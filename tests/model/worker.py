@@ -1,6 +1,7 @@
 """What all workers have: chance, a journal, and words that the nemesis reads."""
 
 import random
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,10 @@ class Worker:
         """Tell how far it is; called between operations."""
         self.words.tell(self.journal.operations)
         self.words.enter(phase)
+
+    def think(self, mean_s: float) -> None:
+        """Do nothing for a while, so that those with dearer operations get their share."""
+        time.sleep(self.chance.expovariate(1 / mean_s))
 
     def chooses(self, share: float) -> bool:
         """True in that share of all cases."""
