@@ -63,9 +63,12 @@ def fill_transactions(order: Order) -> Figures:
 
 def _write_transactions(order: Order) -> float:
     pairs = make_pairs(order.value_bytes, TRANSACTION_RECORDS)
-    producer = pylog.Producer(
-        {"log.dir": order.log_dir, "acks": order.extra["acks"], "transactional.id": "bench"}
-    )
+    producer = pylog.Producer({
+        "log.dir": order.log_dir,
+        "transactional.id": "bench",
+        "acks": "all",  # as transactions demand
+        "acks.flush": order.extra["acks"] == "all",
+    })  # fmt: skip
     producer.init_transactions()
     send = producer.produce
     start = perf_counter()
@@ -85,6 +88,8 @@ def consume_isolated(order: Order) -> Figures:
     start = perf_counter()
     while count < total:
         messages = take(min(CONSUME_COUNT, total - count), 10.0)
+        if not messages:
+            break
         for message in messages:
             message.value()
         count += len(messages)
