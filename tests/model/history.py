@@ -266,3 +266,14 @@ def count_operations(histories: Iterable[History]) -> dict[str, int]:
             name = event.kind.name.lower()
             counts[name] = counts.get(name, 0) + size
     return counts
+
+
+def count_refusals(histories: Iterable[History]) -> dict[str, int]:
+    """Count operations that failed or whose result is unknown, by kind and code."""
+    counts: dict[str, int] = {}
+    for history in histories:
+        for event in history.events:
+            if event.result in (Result.FAIL, Result.INFO):
+                name = f"{event.kind.name.lower()} {event.code}"
+                counts[name] = counts.get(name, 0) + 1
+    return counts

@@ -28,10 +28,9 @@ _STUCK_S = 60.0
 _AIM_S = 0.05
 _PR_SET_PDEATHSIG = 1
 _SHORT_S = 0.005
-_LONG_S = 0.4
+_LONG_S = 0.5
 
-FAULTS = {"kill": 40, "aimed-kill": 30, "stop": 20, "stop-kill": 8, "sleep": 3, "zombie": 3,
-          "kill-all": 2}  # fmt: skip
+FAULTS = {"kill": 50, "stop": 15, "stop-kill": 8, "sleep": 12, "zombie": 12, "kill-all": 3}
 """Kinds of faults and how often each comes: a stop is short; a sleep is longer than a session, and
 a zombie's place is taken meanwhile."""
 
@@ -44,7 +43,7 @@ class Slot:
         role: what the process does.
         run: does it; called in the process.
         facts: for the history's header.
-        aims: phases that kills in this slot are aimed at.
+        aims: phases that faults in this slot are aimed at.
     """
 
     role: str
@@ -191,7 +190,7 @@ class Nemesis:
         index = self._chance.randrange(len(self._slots))
         slot = self._slots[index]
         kind = self._chance.choices(list(FAULTS), list(FAULTS.values()))[0]
-        aim = self._chance.choice(slot.aims)
+        aim = self._chance.choice((None, *slot.aims))
         short_s = self._chance.expovariate(1 / _SHORT_S)
         long_s = self._chance.expovariate(1 / _LONG_S)
         rest_s = self._chance.expovariate(1 / _LONG_S)
@@ -202,9 +201,9 @@ class Nemesis:
                 self._start(other)
             return
         process_id, process = self._living[index]
-        if kind == "aimed-kill":
+        if aim is not None:
             self._await_phase(process, aim)
-        elif kind != "kill":
+        if kind != "kill":
             os.kill(process_id, signal.SIGSTOP)
             self.counts["stops"] += 1
         if kind in ("stop", "stop-kill"):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.model import members, producers, readers, transactions
 from tests.model.facts import Anomaly
-from tests.model.history import Journal, count_operations, read_all
+from tests.model.history import Journal, count_operations, count_refusals, read_all
 from tests.model.layout import EVENT_KEYS, TOPIC_CONFIGS, TOPICS
 from tests.model.nemesis import Nemesis, Slot, in_child
 from tests.model.verdict import find_anomalies
@@ -27,6 +27,7 @@ class Report:
 
     seed: int
     operations: dict[str, int]
+    refusals: dict[str, int]
     faults: Counter[str]
     anomalies: list[Anomaly]
     seconds: dict[str, float] = field(default_factory=dict)
@@ -37,7 +38,13 @@ class Report:
         kinds = ", ".join(f"{name} {n:,}" for name, n in sorted(self.operations.items()))
         faults = ", ".join(f"{name} {n:,}" for name, n in sorted(self.faults.items()))
         spent = ", ".join(f"{name} {s:.1f} s" for name, s in self.seconds.items())
-        return [f"{total:,} operations: {kinds}", f"faults: {faults}", f"took: {spent}"]
+        refusals = ", ".join(f"{name}: {n:,}" for name, n in sorted(self.refusals.items()))
+        return [
+            f"{total:,} operations: {kinds}",
+            f"refused, by code: {refusals or 'none'}",
+            f"faults: {faults}",
+            f"took: {spent}",
+        ]
 
 
 STRATEGIES = ("range", "roundrobin", "sticky", "cooperative-sticky")
@@ -116,7 +123,14 @@ def run(folder: Path, seed: int, operations: int) -> Report:
     histories = read_all(notes)
     anomalies = find_anomalies(histories, {COPIERS: EVENT_KEYS})
     times["checking"] = time.monotonic() - started_s
-    return Report(seed, count_operations(histories), nemesis.counts, anomalies, times)
+    return Report(
+        seed,
+        count_operations(histories),
+        count_refusals(histories),
+        nemesis.counts,
+        anomalies,
+        times,
+    )
 
 
 def check_faults(notes: Path) -> None:
