@@ -155,8 +155,11 @@ class Nemesis:
         found, status = os.waitpid(process_id, os.WNOHANG)
         if not found:
             return False
+        self._asleep.pop(process_id, None)
         if status:
-            raise RuntimeError(f"process {process}, {role}, ended with {status}")
+            fault = Path(f"{self._notes}/{process:06d}-{role}.fault")
+            text = fault.read_text() if fault.exists() else f"status {status}"
+            raise RuntimeError(f"process {process}, {role}, ended: {text}")
         self._done += self._words[2 * process]
         self.counts["ends"] += 1
         return True

@@ -105,17 +105,21 @@ class Transactions:
         """
         self.begin()
         try:
-            work()
-            if self._worker.chooses(0.15):
-                self.abort()
-                return False
-            self.commit()
+            try:
+                work()
+            except KafkaException as exception:
+                if exception.args[0].code() != KafkaError._STATE:
+                    raise
+                self.commit()  # which says why nothing more was taken
+                raise AssertionError("committed after a record was refused") from exception
+            if not self._worker.chooses(0.15):
+                self.commit()
+                return True
         except KafkaException as exception:
             if not exception.args[0].txn_requires_abort():
                 raise
-            self.abort()
-            return False
-        return True
+        self.abort()
+        return False
 
 
 def write(worker: Worker, transactional_id: str) -> None:

@@ -89,6 +89,9 @@ class Sender:
         Args:
             keys: one for each record.
             sources: of each record, as history.make_source.
+
+        Raises:
+            KafkaException: what the first one was refused for; those after it are not sent.
         """
         process, first = self._journal.process, self._number
         marks = sources or [-1] * len(keys)
@@ -105,12 +108,18 @@ class Sender:
         self._worker.turn("send")
         for n, key in enumerate(keys):
             to = partition(key)
-            self.producer.produce(
-                to.topic,
-                make_value(process, first + n),
-                partition=to.partition,
-                on_delivery=self._note,
-            )
+            try:
+                self.producer.produce(
+                    to.topic,
+                    make_value(process, first + n),
+                    partition=to.partition,
+                    on_delivery=self._note,
+                )
+            except KafkaException as exception:
+                left = [(at, process, first + n + m, -1) for m, at in enumerate(keys[n:])]
+                code = exception.args[0].code()
+                self._journal.fail(Kind.PRODUCE, code, left, txn=self.txn)
+                raise
 
     def settle(self, flush: bool) -> None:
         """Serve callbacks, after all is delivered when `flush`, and write their results."""
