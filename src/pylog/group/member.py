@@ -397,18 +397,17 @@ class GroupMember:
     def _sync(self, result: JoinResult) -> bool:
         self.identity = Identity(self.identity.member_id, result.generation)
         self.strategy = result.protocol
-        assignments: dict[str, bytes] = {}
         self._counts = None
         if result.members:
             assignments = self._share_out(result)
-        with self._shared.locked() as group:
-            group.sync(
-                self.identity.member_id,
-                self._config.instance_id,
-                result.generation,
-                assignments,
-                _now_ms(),
-            )
+            with self._shared.locked() as group:
+                group.sync(
+                    self.identity.member_id,
+                    self._config.instance_id,
+                    result.generation,
+                    assignments,
+                    _now_ms(),
+                )
         self._phase = "syncing"
         return True
 

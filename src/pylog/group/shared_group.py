@@ -312,6 +312,7 @@ class SharedGroup:
                 member.last_heard_ms = now_ms
             else:
                 member.last_heard_ms = self._beats[_FIRST_BEAT_WORD + member.slot] // 1_000_000
+                member.has_synced = True  # it reads its assignment here, as long as it lives
         return [member for member in group.members.values() if member.slot != NO_SLOT]
 
     def _is_dead(self, member: Member) -> bool:

@@ -256,15 +256,15 @@ class Group:
             )
 
     def _check_protocols(self, request: JoinRequest) -> None:
-        others = [m for m in self._members() if m.member_id != request.member_id]
-        is_alone = not others or (
-            len(others) == 1
-            and request.instance_id is not None
-            and others[0].instance_id == request.instance_id
-        )
+        others = [
+            member
+            for member in self._members()
+            if member.member_id != request.member_id
+            and (request.instance_id is None or member.instance_id != request.instance_id)
+        ]
         if not request.protocols or not request.protocol_type:
             shared = False
-        elif is_alone:
+        elif not others:
             shared = not self.members or request.protocol_type == self.protocol_type
         else:
             shared = request.protocol_type == self.protocol_type and any(
