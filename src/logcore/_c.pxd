@@ -4,6 +4,7 @@ from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, u
 
 
 cdef extern from "c/bytes.h" nogil:
+    void pl_store_u16(uint8_t *p, uint16_t value)
     uint32_t pl_load_u32(const uint8_t *p)
     int32_t pl_load_i32(const uint8_t *p)
     int64_t pl_load_i64(const uint8_t *p)
@@ -15,6 +16,8 @@ cdef extern from "c/bytes.h" nogil:
 cdef extern from "c/varint.h" nogil:
     enum:
         PL_VARINT_MAX_BYTES
+    const uint8_t *pl_get_varint(const uint8_t *p, const uint8_t *end, int32_t *value)
+    const uint8_t *pl_get_varlong(const uint8_t *p, const uint8_t *end, int64_t *value)
     uint8_t *pl_put_varlong(uint8_t *p, int64_t value)
     size_t pl_varlong_size(int64_t value)
 
@@ -28,9 +31,14 @@ cdef extern from "c/crc32c.h" nogil:
 cdef extern from "c/batch.h" nogil:
     enum:
         PL_BASE_OFFSET_AT
+        PL_BATCH_LENGTH_AT
         PL_LEADER_EPOCH_AT
         PL_MAGIC_AT
+        PL_CRC_AT
         PL_ATTRIBUTES_AT
+        PL_BASE_TIMESTAMP_AT
+        PL_MAX_TIMESTAMP_AT
+        PL_RECORD_COUNT_AT
         PL_BATCH_HEADER_SIZE
         PL_BATCH_PREFIX_SIZE
         PL_MIN_BATCH_LENGTH
@@ -38,6 +46,7 @@ cdef extern from "c/batch.h" nogil:
         PL_LOG_APPEND_TIME_BIT
         PL_TRANSACTIONAL_BIT
         PL_CONTROL_BIT
+        PL_DELETE_HORIZON_BIT
         PL_RESERVED_BITS
 
     enum pl_batch_status:
@@ -157,6 +166,31 @@ cdef extern from "c/index.h" nogil:
     int64_t pl_time_lower_bound(const uint8_t *entries, int64_t count, int64_t target)
 
 
+cdef extern from "c/xxh64.h" nogil:
+    uint64_t pl_xxh64(const void *data, size_t size, uint64_t seed)
+
+
+cdef extern from "c/key_map.h" nogil:
+    struct pl_key_map:
+        uint64_t *slots
+        uint64_t slot_mask
+        uint8_t *entries
+        uint64_t entries_size
+        uint64_t entries_capacity
+        uint64_t count
+        uint64_t seed
+    uint64_t pl_key_entry_size(uint32_t key_size)
+    uint64_t pl_key_hash(const pl_key_map *map, const uint8_t *key, uint32_t size)
+    void pl_key_prefetch_slot(const pl_key_map *map, uint64_t hash)
+    void pl_key_prefetch_entry(const pl_key_map *map, uint64_t hash)
+    uint8_t *pl_key_find(const pl_key_map *map, const uint8_t *key, uint32_t size, uint64_t hash,
+                         uint64_t *place)
+    int64_t pl_key_get(const pl_key_map *map, const uint8_t *key, uint32_t size, uint64_t hash)
+    void pl_key_insert(pl_key_map *map, const uint8_t *key, uint32_t size, uint64_t hash,
+                       uint64_t place, int64_t offset)
+    void pl_key_rehash(pl_key_map *map, uint64_t *slots, uint64_t slot_count)
+
+
 cdef extern from "c/file.h" nogil:
     enum:
         PL_SEGMENT_NAME_SIZE
@@ -205,6 +239,7 @@ cdef extern from "c/shared.h" nogil:
     const char *PL_STATE_MAGIC
     int64_t PL_FIRST_OPENER_BYTE
     int64_t PL_MAINTENANCE_BYTE
+    int64_t PL_CLEANING_BYTE
 
     struct pl_commit:
         int64_t segment_base_offset

@@ -8,7 +8,7 @@
     <20-digit base offset>.sum               checksums of a sealed segment
     <20-digit offset>.snapshot               producer state
     leader-epoch-checkpoint, partition.metadata
-    .state, .recovery, quarantine/
+    .state, .recovery, .cleaner, quarantine/
 ```
 A segment file on its way in or out has one more suffix: `.cleaned`, `.swap`, `.deleted`, `.tmp`.
 A parser returns None for a name that is not ours: a folder may hold foreign files, and none of
@@ -43,6 +43,7 @@ STAGE_SUFFIXES = (CLEANED_SUFFIX, SWAP_SUFFIX, DELETED_SUFFIX, TEMPORARY_SUFFIX)
 
 STATE_FILE = ".state"
 RECOVERY_FILE = ".recovery"
+CLEANER_FILE = ".cleaner"
 QUARANTINE_DIR = "quarantine"
 LEADER_EPOCH_FILE = "leader-epoch-checkpoint"
 PARTITION_METADATA_FILE = "partition.metadata"
@@ -56,7 +57,7 @@ _SUFFIX, _STAGE = ("|".join(map(re.escape, group)) for group in (SEGMENT_SUFFIXE
 _SEGMENT_FILE = re.compile(rf"([0-9]{{20}})((?:{_SUFFIX})(?:{_STAGE})?)")
 _TEMPORARY_END = re.compile(r"(?:\.[0-9]+)?\.tmp\Z")
 _PARTITION_FILES = frozenset(
-    {STATE_FILE, RECOVERY_FILE, LEADER_EPOCH_FILE, PARTITION_METADATA_FILE}
+    {STATE_FILE, RECOVERY_FILE, CLEANER_FILE, LEADER_EPOCH_FILE, PARTITION_METADATA_FILE}
 )
 _PARTITION_DIR = re.compile(r"(.+)-(0|[1-9][0-9]{0,9})", re.DOTALL)
 _TOPIC_NAME = re.compile(r"[A-Za-z0-9._-]+")

@@ -25,6 +25,7 @@ cdef class Log:
     cdef dict maps                          # base_offset -> SegmentMap, newest use last
     cdef list segment_bases
     cdef int64_t segments_generation
+    cdef readonly bint allows_gaps          # compacted logs have holes
 
     cdef SegmentWriter writer               # used only with the writer lock held
     cdef Flusher flusher                    # used only with the flush lock held
@@ -51,6 +52,8 @@ cdef class Log:
     cdef uint64_t load_seq(self) noexcept nogil
     cdef bint is_deleted(self) noexcept
     cdef SegmentMap map_segment(self, int64_t base_offset)
+    cdef int _drop_replaced_maps(self) except -1
+    cdef void forget_bases(self) noexcept
     cdef int wait_for_publish(self, uint64_t seen_seq, int64_t spin_ns,
                               int64_t timeout_ns) except -1
     cdef int _poll_for_publish(self, pl_state *state, uint64_t seen_seq,

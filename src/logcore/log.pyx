@@ -34,7 +34,9 @@ from logcore.segment cimport SegmentMap
 from logcore.shared cimport SharedState, fork_count
 from logcore.writer cimport POISONED, WRONG_OFFSET, SegmentWriter
 
-from logcore import layout, opening, recovery_mark, segments, timestamps, transaction_index
+from logcore import (
+    cleaner_checkpoint, layout, opening, recovery_mark, segments, timestamps, transaction_index,
+)
 from logcore.batch import control_batch
 from logcore.config import LogConfig
 from logcore.errors import (
@@ -222,6 +224,7 @@ cdef class Log:
         self.config = config
         self.segment_bytes = config.segment_size_bytes
         self.max_message_bytes = config.max_message_bytes
+        self.allows_gaps = cleaner_checkpoint.may_have_gaps(self.path, config)
         self.writer.configure(config, segments.roll_jitter_ms(config))
 
     def close(self):
@@ -566,7 +569,27 @@ cdef class Log:
             self.segment_bases = [base for base in segments.list_bases(self.path)
                                   if base <= commit.segment_base_offset]
             self.segments_generation = commit.segment_list_generation
+            self._drop_replaced_maps()
         return self.segment_bases
+
+    cdef int _drop_replaced_maps(self) except -1:
+        """Forget mappings of files that compaction has replaced; who reads them keeps them."""
+        self.allows_gaps = cleaner_checkpoint.may_have_gaps(self.path, self.config)
+        for base_offset in list(self.maps):
+            path = os.path.join(self.path,
+                                layout.segment_file_name(base_offset, layout.LOG_SUFFIX))
+            try:
+                inode = os.stat(path).st_ino
+            except FileNotFoundError:
+                inode = None
+            segment = self.maps.get(base_offset)
+            if segment is not None and segment.inode != inode:
+                self.maps.pop(base_offset, None)
+        return 0
+
+    cdef void forget_bases(self) noexcept:
+        """Look at the folder again: a file that should be there is not."""
+        self.segments_generation = -1
 
     cdef SegmentMap map_segment(self, int64_t base_offset):
         cdef SegmentMap segment = self.maps.pop(base_offset, None)
@@ -681,6 +704,30 @@ cdef class Log:
     def end_maintenance(self):
         """Let another handle do the housekeeping."""
         self.shared.end_maintenance()
+
+    def try_cleaning(self):
+        """True when this handle may compact the partition (one handle at a time)."""
+        self.check_open()
+        if not self.is_live or self.is_read_only or not self.shared.try_cleaning():
+            return False
+        self.enter()   # a close by another thread lets go of the lock only afterwards
+        return True
+
+    def end_cleaning(self):
+        """Let another handle compact it."""
+        self.shared.end_cleaning()
+        self.leave()
+
+    def publish_segments(self):
+        """Tell every handle that files of sealed segments came or went."""
+        cdef pl_commit commit
+        self._lock_writer()
+        try:
+            pl_read_commit(self.shared.state, &commit)
+            commit.segment_list_generation += 1
+            pl_publish_commit(self.shared.state, &commit)
+        finally:
+            self._unlock_writer()
 
     # ---- wait ----
 

@@ -10,7 +10,15 @@ import stat
 import uuid
 from typing import TYPE_CHECKING
 
-from logcore import layout, partition_metadata, recovery, segments, transaction_index
+from logcore import (
+    cleaner_checkpoint,
+    layout,
+    partition_metadata,
+    recovery,
+    segment_swap,
+    segments,
+    transaction_index,
+)
 from logcore.config import LogConfig
 from logcore.errors import (
     UnsupportedFileSystemError,
@@ -130,14 +138,17 @@ def attach(shared: "SharedState", folder: str, config: LogConfig, mode: str) -> 
 def _make_true(
     shared: "SharedState", folder: str, config: LogConfig, mode: str
 ) -> Recovered | None:
+    was_swapped = segment_swap.finish(folder)
     if shared.is_of_this_boot() and shared.phase == _READY:
         commit = shared.commit()
+        commit["segment_list_generation"] += was_swapped
         durable_offset, durable_base, durable_position = shared.durable()
         if _cut_unpublished(folder, commit):
             shared.publish_ready(commit, durable_offset, durable_base, durable_position)
             return None
     recovered = recovery.recover(folder, config, mode, is_cache_trusted=shared.phase != _POISONED)
     commit = recovered.commit
+    cleaner_checkpoint.limit(folder, commit["segment_base_offset"])
     shared.publish_ready(
         commit, commit["log_end_offset"], commit["segment_base_offset"], commit["end_position"]
     )

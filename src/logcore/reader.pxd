@@ -9,6 +9,7 @@ cdef class LogReader:
     cdef readonly Log log
     cdef readonly int64_t next_offset    # of the next record to hand out
     cdef readonly bint allows_gaps       # compacted logs have holes
+    cdef bint has_own_gap_rule           # not what the log says
     cdef readonly bint read_committed    # stop at what is stable, leave out what was aborted
     cdef object aborted                  # AbortedTransactions, made at the first batch of one
     cdef int64_t fetch_bytes
@@ -40,7 +41,9 @@ cdef class LogReader:
     cdef int next_record(self, pl_record *record, int64_t *offset) except -1
     cdef int skip_to(self, int64_t offset) except -1
 
-    cdef object _enter(self, int64_t base_offset)
+    cdef bint _enter(self, int64_t base_offset) except -1
+    cdef bint _advance(self) except -1
+    cdef int _stand_at(self, int64_t offset) except -1
     cdef int _find_end(self) except -1
     cdef bint _is_sound_start(self, int64_t offset) except -1
     cdef object _raise_gap(self, int64_t expected, int64_t base_offset)

@@ -31,6 +31,8 @@ from logcore.transaction_index import AbortedTransactions
 
 pl_crc32c_init()
 
+RELIST_ATTEMPTS = 100   # a file that is gone from the list when it is looked at again
+
 
 @cython.final
 cdef class LogReader:
@@ -55,8 +57,8 @@ cdef class LogReader:
         self.log = log
         self.fetch_bytes = max(fetch_bytes, 4096)
         self.read_committed = read_committed
-        self.allows_gaps = ("compact" in log.config.cleanup_policy if allows_gaps is None
-                            else allows_gaps)
+        self.has_own_gap_rule = allows_gaps is not None
+        self.allows_gaps = allows_gaps is not None and allows_gaps
         self.seek(offset)
 
     def __dealloc__(self):
@@ -72,25 +74,71 @@ cdef class LogReader:
         self.records_left = 0
         self.filled = self.cursor = 0
         self.aborted = None
-        bases = self.log._bases()
-        base_offset = max((base for base in bases if base <= offset), default=None)
-        if base_offset is None:
-            raise OffsetOutOfRangeError(f"{self.log.path}: no segment holds offset {offset}")
-        self._enter(base_offset)
-        self.skip_to(offset)
+        self._stand_at(offset)
         self.next_offset = offset
 
-    cdef object _enter(self, int64_t base_offset):
-        """Stand at the first byte of a segment."""
+    cdef int _stand_at(self, int64_t offset) except -1:
+        """Stand at the batch that holds `offset`, or at the end of the segment that would."""
+        for _attempt in range(RELIST_ATTEMPTS):
+            base_offset = max((base for base in self.log._bases() if base <= offset), default=None)
+            if base_offset is None:
+                self._check_deleted()
+                raise OffsetOutOfRangeError(f"{self.log.path}: no segment holds offset {offset}")
+            if self._enter(base_offset):
+                self.skip_to(offset)
+                return 0
+        self._check_deleted()
+        raise OffsetOutOfRangeError(
+            f"{self.log.path}: the segment at offset {base_offset} was deleted")
+
+    cdef bint _enter(self, int64_t base_offset) except -1:
+        """Stand at the first byte of a segment. False when its file is gone: look again which
+        segments there are, retention or compaction took it."""
         try:
             self.segment = self.log.map_segment(base_offset)
         except FileNotFoundError:
-            self._check_deleted()
-            raise OffsetOutOfRangeError(
-                f"{self.log.path}: the segment at offset {base_offset} was deleted") from None
+            self.log.forget_bases()
+            return False
+        if not self.has_own_gap_rule:
+            self.allows_gaps = self.log.allows_gaps
         self.position = 0
         self.expected_offset = base_offset
         self._find_end()
+        return True
+
+    cdef bint _advance(self) except -1:
+        """From the end of a sealed segment to where the log goes on: False when nothing follows.
+
+        That is the segment which holds the next offset, and that may be an earlier one than the
+        one after this: compaction puts several segments into the first of them, whose name may be
+        the one that this reader stands in, of a file that is there no more.
+        """
+        cdef int64_t expected = self.expected_offset
+        cdef SegmentMap segment
+        for _attempt in range(RELIST_ATTEMPTS):
+            bases = self.log._bases()
+            base_offset = max((base for base in bases if base <= expected), default=None)
+            if base_offset is not None:
+                try:
+                    segment = self.log.map_segment(base_offset)
+                except FileNotFoundError:
+                    self.log.forget_bases()
+                    continue
+                if segment.inode == self.segment.inode:
+                    base_offset = None   # read to its end
+            if base_offset is None:
+                base_offset = min((base for base in bases if base > self.segment.base_offset
+                                   and base > expected), default=None)
+                if base_offset is None:
+                    return False
+                if not self.allows_gaps or self.log.log_start_offset > expected:
+                    self._raise_gap(expected, base_offset)
+            if self._enter(base_offset):
+                self.skip_to(expected)
+                self.expected_offset = max(self.expected_offset, expected)
+                return True
+        self._check_deleted()
+        return False
 
     cdef int _find_end(self) except -1:
         if self.segment.base_offset == self.commit.segment_base_offset:
@@ -100,8 +148,11 @@ cdef class LogReader:
         if self.segment_end > self.segment.mapped_size:
             # a larger segment.bytes came into force after the mapping was made
             self.log.maps.pop(self.segment.base_offset, None)
+            inode = self.segment.inode
             self.segment = SegmentMap(self.segment.path, self.segment.base_offset,
                                       self.segment_end * 2)
+            if self.segment.inode != inode:
+                self._stand_at(self.expected_offset)   # compacted meanwhile
         return 0
 
     cdef int skip_to(self, int64_t offset) except -1:
@@ -163,15 +214,8 @@ cdef class LogReader:
             self._find_end()
             if self.position < self.segment_end:
                 return True
-            base_offset = min(
-                (base for base in self.log._bases() if base > self.segment.base_offset),
-                default=None)
-            if base_offset is None:
+            if not self._advance():
                 return False
-            expected = self.expected_offset
-            if base_offset < expected or (base_offset > expected and not self.allows_gaps):
-                self._raise_gap(expected, base_offset)
-            self._enter(base_offset)
 
     cdef int _check_deleted(self) except -1:
         if self.log.is_deleted():

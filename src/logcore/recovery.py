@@ -23,7 +23,7 @@ import struct
 import time
 from typing import Any
 
-from logcore import layout, leader_epochs, recovery_mark, segments
+from logcore import cleaner_checkpoint, layout, leader_epochs, recovery_mark, segments
 from logcore.config import LogConfig
 from logcore.errors import CorruptRecordError, error_from_errno
 from logcore.producers import rebuild_producers
@@ -106,7 +106,7 @@ class _Scanner:
 
     @property
     def _allows_gaps(self) -> bool:
-        return "compact" in self.config.cleanup_policy
+        return cleaner_checkpoint.may_have_gaps(self.folder, self.config)
 
     def _path(self, base_offset: int, suffix: str) -> str:
         return os.path.join(self.folder, layout.segment_file_name(base_offset, suffix))

@@ -1,4 +1,4 @@
-from libc.stdint cimport int64_t, uint8_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 
 
 cdef class SegmentMap:
@@ -6,6 +6,7 @@ cdef class SegmentMap:
     cdef int64_t mapped_size         # address space; at least the bytes that may be read
     cdef readonly int64_t base_offset
     cdef readonly int64_t visible_size   # what the buffer protocol shows
+    cdef readonly uint64_t inode         # tells the file from one that took its name later
     cdef readonly str path
     cdef int fd
 

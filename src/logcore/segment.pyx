@@ -40,6 +40,7 @@ cdef class SegmentMap:
         self.path = path
         self.base_offset = base_offset
         self.fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        self.inode = os.fstat(self.fd).st_ino
         size = max(capacity, pl_file_size(self.fd), PAGE_BYTES)
         size = (size + PAGE_BYTES - 1) // PAGE_BYTES * PAGE_BYTES
         cdef void *address = mmap(NULL, size, PROT_READ, MAP_SHARED, self.fd, 0)

@@ -10,6 +10,8 @@ cdef class SharedState:
     cdef int32_t fork_place
     cdef uint32_t fork_count
     cdef object mapping              # stdlib mmap that owns the page
+    cdef bint is_maintaining         # this handle has the lock of housekeeping
+    cdef bint is_cleaning            # this handle has the lock of compaction
     cdef readonly str path
 
     cdef int lock(self, int64_t timeout_ms) except -1

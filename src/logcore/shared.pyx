@@ -16,8 +16,8 @@ from posix.fcntl cimport O_CREAT, O_RDONLY, O_RDWR
 from posix.unistd cimport close
 
 from logcore._c cimport (
-    PL_BOOT_ID_SIZE, PL_BYTE_ORDER_MARK, PL_FIRST_OPENER_BYTE, PL_MAINTENANCE_BYTE,
-    PL_PHASE_POISONED, PL_PHASE_READY, PL_PHASE_RECOVERING, PL_STATE_MAGIC, PL_STATE_SIZE,
+    PL_BOOT_ID_SIZE, PL_BYTE_ORDER_MARK, PL_CLEANING_BYTE, PL_FIRST_OPENER_BYTE,
+    PL_MAINTENANCE_BYTE, PL_PHASE_POISONED, PL_PHASE_READY, PL_PHASE_RECOVERING, PL_STATE_MAGIC, PL_STATE_SIZE,
     PL_STATE_VERSION, pl_bell, pl_bell_load, pl_bell_ring, pl_bell_wait, pl_claim_slot,
     pl_clock_ns, pl_commit, pl_commit_crc, pl_crc32c_init, pl_fork_count, pl_fork_forget,
     pl_fork_init, pl_fork_register, pl_load_durable_offset, pl_load_io_error, pl_load_phase,
@@ -340,12 +340,28 @@ cdef class SharedState:
 
     def try_maintenance(self):
         """True when this handle may do the partition's housekeeping now (one at a time)."""
-        cdef int status = pl_ofd_lock(self.fd, fcntl.F_WRLCK, PL_MAINTENANCE_BYTE, 0)
-        return status == 0
+        # The kernel would give the lock to another thread of this handle once more.
+        if self.is_maintaining or pl_ofd_lock(self.fd, fcntl.F_WRLCK, PL_MAINTENANCE_BYTE, 0) != 0:
+            return False
+        self.is_maintaining = True
+        return True
 
     def end_maintenance(self):
         """Let another handle do the housekeeping."""
         pl_ofd_lock(self.fd, fcntl.F_UNLCK, PL_MAINTENANCE_BYTE, 0)
+        self.is_maintaining = False
+
+    def try_cleaning(self):
+        """True when this handle may compact the partition now (one at a time)."""
+        if self.is_cleaning or pl_ofd_lock(self.fd, fcntl.F_WRLCK, PL_CLEANING_BYTE, 0) != 0:
+            return False
+        self.is_cleaning = True
+        return True
+
+    def end_cleaning(self):
+        """Let another handle compact it."""
+        pl_ofd_lock(self.fd, fcntl.F_UNLCK, PL_CLEANING_BYTE, 0)
+        self.is_cleaning = False
 
 
 cdef void _fill_commit(pl_commit *commit, dict fields) except *:

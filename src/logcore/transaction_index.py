@@ -57,6 +57,11 @@ def read(path: str, position: int = 0) -> list[tuple[int, int, int, int]]:
     return entries
 
 
+def encode(entries: list[tuple[int, int, int, int]]) -> bytes:
+    """The bytes of an index with these entries."""
+    return b"".join(_ENTRY.pack(0, *entry) for entry in entries)
+
+
 def write(folder: str, base_offset: int, entries: list[tuple[int, int, int, int]]) -> None:
     """Replace a segment's index; without entries there is no file.
 
@@ -70,7 +75,7 @@ def write(folder: str, base_offset: int, entries: list[tuple[int, int, int, int]
         return
     partial = path + layout.TEMPORARY_SUFFIX
     with open(partial, "wb") as file:
-        file.write(b"".join(_ENTRY.pack(0, *entry) for entry in entries))
+        file.write(encode(entries))
         file.flush()
         os.fsync(file.fileno())
     os.replace(partial, path)

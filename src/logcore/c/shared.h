@@ -53,6 +53,7 @@ enum {
 #define PL_SLOT_LOCK_BYTE ((int64_t)1 << 30)
 #define PL_FIRST_OPENER_BYTE (PL_SLOT_LOCK_BYTE - 1)
 #define PL_MAINTENANCE_BYTE (PL_SLOT_LOCK_BYTE - 2)
+#define PL_CLEANING_BYTE (PL_SLOT_LOCK_BYTE - 3)
 #define PL_LOCK_SLICE_NS 2000000
 
 /* What one append leaves for readers and for the next writer. */
