@@ -1,4 +1,6 @@
-"""`.cleaner`: up to where a partition was compacted. Text, replaced whole:
+"""`.cleaner`: up to where a partition was compacted.
+
+Text, replaced whole:
 
     version 1
     first_dirty_offset <n>

@@ -58,12 +58,15 @@ EFFECTS = {
     "isolation.level": "read_committed: up to the last stable offset, without aborted records",
 }
 TOPIC_EFFECTS = {
-    "cleanup.policy": "`delete` lets retention delete; `compact` is kept, and not done yet",
+    "cleanup.policy": "`delete` lets retention delete; `compact` keeps the last record of each key",
+    "delete.retention.ms": "",
     "index.interval.bytes": "",
     "internal.segment.bytes": "",
-    "max.compaction.lag.ms": "bounds segment.ms where the policy has compact",
+    "max.compaction.lag.ms": "bounds segment.ms too where the policy has compact",
     "max.message.bytes": "",
     "message.timestamp.type": "",
+    "min.cleanable.dirty.ratio": "",
+    "min.compaction.lag.ms": "",
     "retention.bytes": "",
     "retention.ms": "",
     "segment.bytes": "",

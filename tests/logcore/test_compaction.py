@@ -1,28 +1,20 @@
 """Compaction keeps the last record of each key, as it was, and nothing is ever missed."""
 
-import os
 import random
 from pathlib import Path
-from typing import Any
 
 import pytest
 from compacted_logs import (
-    CONFIG,
     HOUR_MS,
     History,
     compact,
-    fill,
     keyed_batch,
-    last_values,
     open_log,
     random_pairs,
     read_all,
 )
-from partition_files import TIME_MS, fake_reboot, log_file, seeded_random
+from partition_files import TIME_MS, fake_reboot, seeded_random
 
-from logcore import cleaner_checkpoint, compaction, layout, segments
-from logcore.batch import BatchView
-from logcore.errors import CorruptRecordError
 from logcore.log import Log
 
 
