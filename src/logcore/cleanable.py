@@ -9,10 +9,11 @@ groupSegmentsBySize.
 
 import contextlib
 import dataclasses
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from logcore import cleaner_checkpoint
+from logcore import cleaner_checkpoint, layout
 from logcore.config import LogConfig
 from logcore.retention import SegmentInfo
 

@@ -13,7 +13,7 @@ import dataclasses
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from logcore import cleaner_checkpoint, layout, recovery_mark, segment_swap, segments
 from logcore.cleanable import Backlog, group_segments, look
@@ -33,6 +33,7 @@ MAINTENANCE_TIMEOUT_S = 120.0
 _MAINTENANCE_POLL_S = 0.02
 
 Progress = Callable[[int], None]
+Scope = Literal["due", "dirty", "all"]
 
 
 class SegmentsChangedError(LogError):
@@ -74,7 +75,7 @@ def compact(
     log: "Log",
     now_ms: int | None = None,
     *,
-    is_forced: bool = False,
+    scope: Scope = "due",
     max_map_bytes: int = DEFAULT_MAX_BYTES,
     on_progress: Progress | None = None,
 ) -> Compacted | None:
@@ -83,7 +84,8 @@ def compact(
     Args:
         log: a Log, not read-only.
         now_ms: wall clock, ms since 1970.
-        is_forced: clean whatever the dirty ratio, and compare all of it anew.
+        scope: "due" cleans when the topic's configs say so, "dirty" whatever there is that was
+            not cleaned before, "all" everything anew.
         max_map_bytes: memory for the keys; where they do not fit, several passes are made.
         on_progress: told the bytes gone over since it was told last. What it raises ends the
             cleaning; the originals stay.
@@ -102,8 +104,8 @@ def compact(
     try:
         with _maintenance(log):
             segment_swap.finish(log.path, log.publish_segments)
-        backlog = look(log, now_ms, is_all_dirty=is_forced)
-        if not backlog.dirty_bytes or not (is_forced or backlog.is_due(log.config)):
+        backlog = look(log, now_ms, is_all_dirty=scope == "all")
+        if not backlog.dirty_bytes or (scope == "due" and not backlog.is_due(log.config)):
             return None
         result = Compacted(
             segments_before=len(backlog.segments),

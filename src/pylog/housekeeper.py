@@ -4,7 +4,8 @@ Every second: notice changed topics, end transactions that were abandoned (at th
 what is not durable yet, and renew the recovery mark where something was appended. Every minute (and
 at the first turn): retention, and the checksums of segments that were sealed. Marks, retention and
 checksums of a partition are done by one process at a time (a lock in its shared page); the others
-pass it.
+pass it. Compaction has a thread of its own, since it takes longer (compactor.py), once a compacted
+topic is open.
 """
 
 import logging
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from logcore import recovery_mark
 from logcore.errors import LogClosedError, LogError
 from logcore.log import Log
+from pylog.compactor import Compactor
 from pylog.errors import KafkaException
 from pylog.internal_topics import TRANSACTIONS_TOPIC
 from pylog.txn.coordinator import TransactionCoordinator
@@ -36,6 +38,7 @@ class Housekeeper:
         self._stopping = threading.Event()
         self._marked: dict[Log, tuple[int, int]] = {}
         self._complaints: dict[str, str] = {}
+        self._compactor: Compactor | None = None
         self._thread = threading.Thread(target=self._run, name="pylog-housekeeper", daemon=True)
         try:
             self._thread.start()
@@ -44,10 +47,12 @@ class Housekeeper:
             _log.warning("%s: no housekeeping: %s", log_dir.path, error)
 
     def stop(self) -> None:
-        """End the thread and wait for it."""
+        """End the thread, and the one that compacts, and wait for them."""
         self._stopping.set()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join()
+        if self._compactor is not None:
+            self._compactor.stop()
 
     def _run(self) -> None:
         retention_due_s = time.monotonic()
@@ -62,6 +67,8 @@ class Housekeeper:
                 retention_due_s = time.monotonic() + RETENTION_INTERVAL_S
             self._end_transactions()
             logs = self._log_dir.open_logs()
+            if self._compactor is None and any(log.config.is_compacted for log in logs):
+                self._compactor = Compactor(self._log_dir)
             for log in logs:
                 if self._stopping.is_set():
                     return

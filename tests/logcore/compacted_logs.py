@@ -49,7 +49,7 @@ def compact(log: Log, now_ms: int = TIME_MS, **options: Any) -> Compacted | None
     """Compact with the lock that it needs."""
     assert log.try_cleaning()
     try:
-        return compaction.compact(log, now_ms, **{"is_forced": True, **options})
+        return compaction.compact(log, now_ms, **{"scope": "all", **options})
     finally:
         log.end_cleaning()
 

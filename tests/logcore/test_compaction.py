@@ -41,10 +41,9 @@ def run_history(path: Path, source: random.Random, steps: int) -> None:
         elif step < 0.8:
             log.roll()
         elif step < 0.9:
-            budget = source.choice([600, 1 << 20])
-            done = compact(
-                log, now_ms, max_map_bytes=32768 + budget, is_forced=source.random() < 0.5
-            )
+            budget = 32768 + source.choice([600, 1 << 20])
+            scope = source.choice(["due", "dirty", "all"])
+            done = compact(log, now_ms, max_map_bytes=budget, scope=scope)
             if done is not None:
                 history.note_compacted(now_ms, done.end_offset)
             history.check(read_all(log), now_ms)

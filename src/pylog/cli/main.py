@@ -48,7 +48,7 @@ def build_app() -> "typer.Typer":
     """Return the typer application with every command in it."""
     import typer
 
-    from pylog.cli import consume, demo, doctor, dump, options, perf, produce, topics
+    from pylog.cli import compact, consume, demo, doctor, dump, options, perf, produce, topics
 
     app = typer.Typer(
         help=DESCRIPTION,
@@ -77,6 +77,7 @@ def build_app() -> "typer.Typer":
         short_help="Print what is in a segment, an index, the state.",
         epilog="Example: pylog dump pylog-data/flights-0/*.log --print-data-log",
     )(dump.dump)
+    app.command("compact", short_help="Keep the last record of each key, now.")(compact.compact)
     app.command("doctor", short_help="Verify every checksum; never changes a byte.")(doctor.doctor)
     app.add_typer(topics.app, name="topics", short_help="Create, list, describe, alter, delete.")
     app.add_typer(perf.app, name="perf", short_help="Measure produce, consume and follow.")
