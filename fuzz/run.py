@@ -15,7 +15,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build" / "fuzz"
-CORPORA = {"fuzz_batch": ("*.log",), "fuzz_record": ("*.log",), "fuzz_index": ("*.*index",)}
+CORPORA = {
+    "fuzz_batch": ("*.log",),
+    "fuzz_record": ("*.log",),
+    "fuzz_index": ("*.*index",),
+    "fuzz_producers": ("*.log",),  # any bytes: they are read as steps
+}
 WARNINGS = ("-Wall", "-Wextra", "-Wno-unused-function", "-Werror")
 
 
