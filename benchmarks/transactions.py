@@ -66,8 +66,7 @@ def _write_transactions(order: Order) -> float:
     producer = pylog.Producer({
         "log.dir": order.log_dir,
         "transactional.id": "bench",
-        "acks": "all",  # as transactions demand
-        "acks.flush": order.extra["acks"] == "all",
+        "acks": order.extra["acks"],
     })  # fmt: skip
     producer.init_transactions()
     send = producer.produce

@@ -42,11 +42,11 @@ def read(path: str, position: int = 0) -> list[tuple[int, int, int, int]]:
         return []
     except OSError as error:
         raise error_from_errno(error.errno or 0, "read", path) from error
-    entries = []
+    entries = []  # a marker stands behind the records it aborts, so zeros of a torn write are none
     whole = len(data) - len(data) % ENTRY_SIZE
     for at, (version, *fields) in enumerate(_ENTRY.iter_unpack(data[:whole])):
         producer_id, first_offset, last_offset, last_stable_offset = fields
-        if version != 0 or producer_id < 0 or not 0 <= first_offset <= last_offset:
+        if version != 0 or producer_id < 0 or not 0 <= first_offset < last_offset:
             raise CorruptRecordError(
                 "not an entry of a transaction index: close all programs on the partition and open "
                 "it again, which makes the index anew from the log",

@@ -6,8 +6,7 @@ nothing on a folder is checked and kept. The properties are in config_table.py. 
 `bootstrap.servers` is given, librdkafka checks the rest itself: see pylog.remote.
 
 Our own: `log.dir` (the folder, where a cluster has bootstrap.servers), `busy.poll` (a consumer
-spins for new messages instead of sleeping), `read.only` (open a folder that may not be written) and
-`acks.flush` (false: acks=all waits for the page cache, as acks=1 does, and not for the disk).
+spins for new messages instead of sleeping) and `read.only` (open a folder that may not be written).
 
 >>> config = parse("producer", {"log.dir": "/data/log", "linger.ms": "20", "acks": "all"})
 >>> config["linger.ms"], config["queue.buffering.max.ms"], config["acks"], config["batch.size"]

@@ -152,7 +152,6 @@ batch.size                                        int       1000000            1
 delivery.report.only.error                        bool      false              -
 sticky.partitioning.linger.ms                     int       10                 0..900000
 acks                                              acks      all                -1..1000
-acks.flush                                        bool      true               -
 request.timeout.ms                                int       30000              1..900000
 delivery.timeout.ms                               int       300000             0..2147483647
 queuing.strategy                                  enum      fifo               fifo,lifo

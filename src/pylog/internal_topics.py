@@ -33,6 +33,8 @@ _CONFIGS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         TRANSACTIONS_TOPIC: {
             "cleanup.policy": "compact",
             "compression.type": "uncompressed",
+            # A decision stays for as long as a marker that follows from it may not be on the disk.
+            "min.compaction.lag.ms": "3600000",
             "min.insync.replicas": "1",
             "segment.bytes": _SEGMENT_BYTES,
             "unclean.leader.election.enable": "false",

@@ -64,11 +64,8 @@ class Producer(TransactionalProducer):
         self._log_dir = LogDir.open(client_config.resolve_log_dir(self._config))
         partitioner = self._config["partitioner"]
         level = self._config["compression.level"]
-        acks = self._config["acks"]
-        if acks not in (0, 1):
-            acks = -1 if self._config["acks.flush"] else 1
         self._configure(
-            acks=acks,
+            acks=self._config["acks"] if self._config["acks"] in (0, 1) else -1,
             batch_size=self._config["batch.size"],
             batch_num_messages=self._config["batch.num.messages"],
             message_max_bytes=self._config["message.max.bytes"],

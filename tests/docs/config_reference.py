@@ -36,7 +36,6 @@ EFFECTS = {
     "batch.size": "bytes in a batch at most, before compression",
     "delivery.timeout.ms": "how long a message may wait for a disk that refuses it; 0 for ever",
     "acks": "0 in this process's memory, 1 in the page cache, all on the disk",
-    "acks.flush": "false: acks=all, which idempotence demands, waits for the page cache as 1 does",
     "enable.idempotence": "a batch that is sent twice is written once",
     "transactional.id": "the producer writes in transactions; one producer at a time has the id",
     "transaction.timeout.ms": "how long one may stay open; at most 900000",

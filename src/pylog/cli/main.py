@@ -48,18 +48,7 @@ def build_app() -> "typer.Typer":
     """Return the typer application with every command in it."""
     import typer
 
-    from pylog.cli import (
-        compact,
-        consume,
-        demo,
-        doctor,
-        dump,
-        groups,
-        options,
-        perf,
-        produce,
-        topics,
-    )
+    from pylog.cli import compact, consume, demo, doctor, dump, options, perf, produce, topics
 
     app = typer.Typer(
         help=DESCRIPTION,
@@ -91,9 +80,6 @@ def build_app() -> "typer.Typer":
     app.command("compact", short_help="Keep the last record of each key, now.")(compact.compact)
     app.command("doctor", short_help="Verify every checksum; never changes a byte.")(doctor.doctor)
     app.add_typer(topics.app, name="topics", short_help="Create, list, describe, alter, delete.")
-    app.add_typer(
-        groups.app, name="groups", short_help="List, describe, reset, delete consumer groups."
-    )
     app.add_typer(perf.app, name="perf", short_help="Measure produce, consume and follow.")
     return app
 

@@ -15,7 +15,7 @@ _R = TypeVar("_R")
 _Class = TypeVar("_Class", bound=type)
 
 # Our own properties, which librdkafka does not know.
-_OWN = ("log.dir", "busy.poll", "read.only", "acks.flush")
+_OWN = ("log.dir", "busy.poll", "read.only")
 
 
 def refuse(code: int, message: str) -> KafkaException:

@@ -31,7 +31,7 @@ from logcore.shared import boot_id
 from pylog.errors import KafkaError, KafkaException, from_log_error
 from pylog.txn import states
 from pylog.txn.coordinator_lock import DEFAULT_TIMEOUT_S, CoordinatorLock, refuse_forked
-from pylog.txn.markers import write_marker, write_markers
+from pylog.txn.markers import EndOlder, write_marker, write_markers
 from pylog.txn.producer_ids import ProducerIds
 from pylog.txn.states import (
     MAX_PRODUCER_EPOCH,
@@ -161,13 +161,13 @@ class TransactionCoordinator:
         with self._deciding(timeout_s):
             metadata = self._decide(transactional_id, identity, is_commit)
             if metadata.is_open and not is_durable:
-                metadata = self._complete(metadata, is_checked=False)
+                metadata = self._complete(metadata)
         if metadata.is_open:
             self._log.flush(transactional_id)
             with self._deciding(timeout_s):
                 metadata = self._known(transactional_id, producer_id)
                 if metadata.state in PREPARED and metadata.producer_epoch == epoch + 1:
-                    metadata = self._complete(metadata, is_checked=False)
+                    metadata = self._complete(metadata)
                 else:  # somebody did it for us, if nobody came up in our place
                     metadata = self._decide(transactional_id, identity, is_commit)
         if not self._lock.has(metadata.producer_id, metadata.producer_epoch):
@@ -329,6 +329,10 @@ class TransactionCoordinator:
             self._log.catch_up()
             return dict(self._log.transactions)
 
+    def now_ms(self) -> int:
+        """The time by which transactions are late."""
+        return self._clock_ms()
+
     def is_alive(self, metadata: TransactionMetadata) -> bool:
         """Whether the producer of a transactional id lives."""
         with self._lock.threads:
@@ -398,7 +402,7 @@ class TransactionCoordinator:
         self._lock.write_text(json.dumps(note))
 
     def _is_of_earlier_boot(self, transactional_id: str) -> bool:
-        return self._log.is_before(transactional_id, self._boot_offsets)
+        return not self._log.was_initialized_since(transactional_id, self._boot_offsets)
 
     def _known(self, transactional_id: str, producer_id: int) -> TransactionMetadata:
         metadata = self._log.transactions.get(transactional_id)
@@ -414,10 +418,12 @@ class TransactionCoordinator:
             metadata = states.fence(metadata, self._clock_ms(), next_id)
             self._write(metadata)
         self._log.flush(metadata.transactional_id)
-        return self._complete(metadata, is_checked=True)
+        return self._complete(metadata, self._end_one)
 
-    def _complete(self, metadata: TransactionMetadata, *, is_checked: bool) -> TransactionMetadata:
-        write_markers(self._log_dir, metadata, is_checked=is_checked)
+    def _complete(
+        self, metadata: TransactionMetadata, end_older: EndOlder | None = None
+    ) -> TransactionMetadata:
+        write_markers(self._log_dir, metadata, end_older)
         done = states.complete(metadata, self._clock_ms())
         is_own = self._lock.has(metadata.producer_id, metadata.producer_epoch)
         has_rotated = done.producer_id != metadata.producer_id

@@ -3,11 +3,13 @@
 A marker carries the epoch that the end raised the producer's to, above that of every batch of the
 transaction (KIP-890). So a partition whose producer has that epoch, or a later one, has its marker:
 after a crash of the machine, where more of a partition may have survived than of the decision, none
-is written twice, and no later transaction is ended by a marker of an earlier one.
+is written twice, and no later transaction is ended by a marker of an earlier one. Nor the other way
+round: an earlier one whose marker was lost is ended first, as it was decided.
 
 Source: Kafka TransactionMarkerChannelManager, ProducerAppendInfo.appendEndTxnMarker.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from logcore.errors import InvalidProducerEpochError, LogClosedError, LogError
@@ -18,17 +20,22 @@ from pylog.txn.states import Partition, TransactionMetadata, TransactionState
 if TYPE_CHECKING:
     from pylog.log_dir import LogDir
 
+EndOlder = Callable[[Log, int, int], None]  # (log, producer_id, producer_epoch)
+
 _GONE = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_PARTITION})
 
 
-def write_markers(log_dir: "LogDir", metadata: TransactionMetadata, *, is_checked: bool) -> None:
+def write_markers(
+    log_dir: "LogDir", metadata: TransactionMetadata, end_older: EndOlder | None
+) -> None:
     """Write a transaction's end to each of its partitions; one that was deleted is passed over.
 
     Args:
         log_dir: the folder.
         metadata: in state PrepareCommit or PrepareAbort.
-        is_checked: look whether a partition has the marker already: for who did not write the
-            transaction itself.
+        end_older: for who did not write the transaction itself: look whether a partition has the
+            marker already, and end with this an older transaction of the producer that is open
+            there, so that our marker does not. None: neither can be.
 
     Raises:
         KafkaException: a marker could not be written; those before it are. Call again.
@@ -36,16 +43,25 @@ def write_markers(log_dir: "LogDir", metadata: TransactionMetadata, *, is_checke
     is_commit = metadata.state == TransactionState.PREPARE_COMMIT
     for partition in sorted(metadata.partitions):
         log = log_dir.known_log(*partition)
-        is_written = log is not None and _write_one(log, metadata, is_commit, is_checked)
+        is_written = log is not None and _write_one(log, metadata, is_commit, end_older)
         if not is_written:
             log = find_log(log_dir, partition)
             if log is not None:
-                _write_one(log, metadata, is_commit, is_checked)
+                _write_one(log, metadata, is_commit, end_older)
 
 
-def _write_one(log: Log, metadata: TransactionMetadata, is_commit: bool, is_checked: bool) -> bool:
-    if is_checked and _has_marker(log, metadata):
-        return True
+def _write_one(
+    log: Log, metadata: TransactionMetadata, is_commit: bool, end_older: EndOlder | None
+) -> bool:
+    if end_older is not None:
+        for info in log.producers():
+            if info.producer_id != metadata.producer_id:
+                continue
+            if info.producer_epoch >= metadata.producer_epoch:
+                return True
+            is_older = info.producer_epoch < metadata.producer_epoch - 1
+            if is_older and info.transaction_first_offset >= 0:
+                end_older(log, info.producer_id, info.producer_epoch)
     timestamp_ms = metadata.last_update_timestamp_ms
     return write_marker(log, metadata.producer_id, metadata.producer_epoch, is_commit, timestamp_ms)
 
@@ -80,10 +96,3 @@ def find_log(log_dir: "LogDir", partition: Partition) -> Log | None:
         if error.args[0].code() in _GONE:
             return None
         raise
-
-
-def _has_marker(log: Log, metadata: TransactionMetadata) -> bool:
-    return any(
-        info.producer_id == metadata.producer_id and info.producer_epoch >= metadata.producer_epoch
-        for info in log.producers()
-    )

@@ -15,7 +15,7 @@ from logcore.log import Log
 from pylog.errors import KafkaError, KafkaException, from_log_error
 from pylog.internal_topics import TRANSACTIONS_TOPIC, open_partition, partition_of
 from pylog.txn.records import decode_key, decode_value, encode_key, encode_value
-from pylog.txn.states import TransactionMetadata
+from pylog.txn.states import TransactionMetadata, TransactionState
 
 if TYPE_CHECKING:
     from pylog.log_dir import LogDir
@@ -39,7 +39,8 @@ class TransactionLog:
         self._builder = BatchBuilder()
         self.transactions: dict[str, TransactionMetadata] = {}
         self.open_ids: set[str] = set()
-        self._places: dict[str, tuple[int, int]] = {}  # partition and offset of the last record
+        # Partition and offset of the last record of each id that says that a producer came up.
+        self._initialized: dict[str, tuple[int, int]] = {}
 
     def open(self, log_dir: "LogDir", *, create: bool) -> bool:
         """Open the topic's partitions: False where there is no topic, and none is to be made.
@@ -64,7 +65,7 @@ class TransactionLog:
         self._positions = [log.log_start_offset for log in self._logs]
         self.transactions.clear()
         self.open_ids.clear()
-        self._places.clear()
+        self._initialized.clear()
         return bool(self._logs)
 
     def catch_up(self) -> None:
@@ -125,10 +126,10 @@ class TransactionLog:
         """How far each partition was read."""
         return list(self._positions)
 
-    def is_before(self, transactional_id: str, offsets: list[int]) -> bool:
-        """Whether the last record of a transactional id lies below `offsets`."""
-        partition, offset = self._places[transactional_id]
-        return partition < len(offsets) and offset < offsets[partition]
+    def was_initialized_since(self, transactional_id: str, offsets: list[int]) -> bool:
+        """Whether a producer came up with a transactional id at or after `offsets`."""
+        partition, offset = self._initialized.get(transactional_id, (0, -1))
+        return partition >= len(offsets) or offset >= offsets[partition]
 
     def _partition_of(self, transactional_id: str) -> int:
         count = len(self._logs)
@@ -138,11 +139,12 @@ class TransactionLog:
         transactional_id, metadata = entry
         if metadata is None:
             self.transactions.pop(transactional_id, None)
-            self._places.pop(transactional_id, None)
+            self._initialized.pop(transactional_id, None)
             self.open_ids.discard(transactional_id)
             return
         self.transactions[transactional_id] = metadata
-        self._places[transactional_id] = (partition, offset)
+        if metadata.state == TransactionState.EMPTY:
+            self._initialized[transactional_id] = (partition, offset)
         if metadata.is_open:
             self.open_ids.add(transactional_id)
         else:

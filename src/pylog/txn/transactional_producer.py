@@ -59,7 +59,7 @@ class TransactionalProducer(Accumulator):
         self._transactional_id: str | None = config["transactional.id"] or None
         self._is_idempotent = bool(config["enable.idempotence"])
         self._transaction_timeout_ms: int = config["transaction.timeout.ms"]
-        self._commits_durably = bool(config["acks.flush"])
+        self._commits_durably = config["acks"] not in (0, 1)
         self._process_id = os.getpid()
         self._phase = _INIT
         self._trouble: KafkaError | None = None  # why it must be aborted, or is over for good
