@@ -13,6 +13,14 @@ from pylog.admin_group_types import (
     MemberAssignment,
     MemberDescription,
 )
+from pylog.admin_transaction_types import (
+    AbortTransactionSpec,
+    ProducerIdAndEpoch,
+    ProducerState,
+    TransactionDescription,
+    TransactionListing,
+    TransactionState,
+)
 from pylog.admin_types import (
     AlterConfigOpType,
     ConfigEntry,
@@ -48,6 +56,7 @@ __all__ = [
     "RESOURCE_TOPIC",
     "RESOURCE_TRANSACTIONAL_ID",
     "RESOURCE_UNKNOWN",
+    "AbortTransactionSpec",
     "AdminClient",
     "AlterConfigOpType",
     "BrokerMetadata",
@@ -74,11 +83,16 @@ __all__ = [
     "Node",
     "OffsetSpec",
     "PartitionMetadata",
+    "ProducerIdAndEpoch",
+    "ProducerState",
     "ResourceType",
     "TopicCollection",
     "TopicDescription",
     "TopicMetadata",
     "TopicPartitionInfo",
+    "TransactionDescription",
+    "TransactionListing",
+    "TransactionState",
     "Uuid",
 ]
 

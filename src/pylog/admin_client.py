@@ -25,6 +25,7 @@ from pylog.admin_arguments import (
 )
 from pylog.admin_configs import apply_entries, describe_folder, describe_topic
 from pylog.admin_groups import GroupAdmin
+from pylog.admin_transactions import TransactionAdmin
 from pylog.admin_types import (
     ConfigEntry,
     ConfigResource,
@@ -49,7 +50,7 @@ from pylog.metadata import BROKER_ID, ClusterMetadata, describe_cluster
 from pylog.types import OFFSET_END, TopicPartition
 
 
-class AdminClient(GroupAdmin):
+class AdminClient(GroupAdmin, TransactionAdmin):
     """Creates, changes, describes and deletes topics of a folder.
 
     A drop-in for confluent_kafka.admin.AdminClient: the same configuration, with `log.dir` (a

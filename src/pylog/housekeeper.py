@@ -107,7 +107,8 @@ class Housekeeper:
                 coordinator.complete_abandoned()
                 coordinator.end_hanging(self._log_dir.open_partitions())
         except (KafkaException, LogError, OSError) as error:
-            self._complain(TRANSACTIONS_TOPIC, error)
+            if not self._log_dir.is_closed:
+                self._complain(TRANSACTIONS_TOPIC, error)
         else:
             self._complaints.pop(TRANSACTIONS_TOPIC, None)
 

@@ -159,8 +159,13 @@ class LogDir:
     def __exit__(self, *exc_info: object) -> None:
         self.close()
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the last use was given back."""
+        return bool(self._key) and _open_dirs.get(self._key) is not self
+
     def _check_open(self) -> None:
-        if _open_dirs.get(self._key) is not self and self._key:
+        if self.is_closed:
             refuse(KafkaError._STATE, f"{self.path} was closed")
 
     def _stop_housekeeper(self) -> None:

@@ -48,7 +48,18 @@ def build_app() -> "typer.Typer":
     """Return the typer application with every command in it."""
     import typer
 
-    from pylog.cli import compact, consume, demo, doctor, dump, options, perf, produce, topics
+    from pylog.cli import (
+        compact,
+        consume,
+        demo,
+        doctor,
+        dump,
+        options,
+        perf,
+        produce,
+        topics,
+        transactions,
+    )
 
     app = typer.Typer(
         help=DESCRIPTION,
@@ -80,6 +91,9 @@ def build_app() -> "typer.Typer":
     app.command("compact", short_help="Keep the last record of each key, now.")(compact.compact)
     app.command("doctor", short_help="Verify every checksum; never changes a byte.")(doctor.doctor)
     app.add_typer(topics.app, name="topics", short_help="Create, list, describe, alter, delete.")
+    app.add_typer(
+        transactions.app, name="transactions", short_help="List, describe and abort transactions."
+    )
     app.add_typer(perf.app, name="perf", short_help="Measure produce, consume and follow.")
     return app
 

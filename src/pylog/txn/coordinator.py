@@ -25,7 +25,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from logcore.errors import LogClosedError, LogError
+from logcore.errors import LogClosedError, LogError, ReadOnlyError
 from logcore.log import Log
 from logcore.shared import boot_id
 from pylog.errors import KafkaError, KafkaException, from_log_error
@@ -365,6 +365,8 @@ class TransactionCoordinator:
         """Hold the lock, with everything read that others decided."""
         if self._lock.is_of_parent:
             refuse_forked()
+        if self._log_dir.is_read_only:
+            raise from_log_error(ReadOnlyError(f"{self._log_dir.path}: opened for reading only"))
         with self._lock.threads:
             self._open(create=create)
             self._lock.take(timeout_s)
