@@ -27,8 +27,7 @@ _Result = TypeVar("_Result")
 
 # Callbacks of the configuration that run in the loop.
 _CONFIG_CALLBACKS = ("error_cb", "on_commit", "stats_cb", "throttle_cb", "oauth_cb")
-# One for a call, one for what its callbacks call, one that waits for the bell.
-_WORKERS = 3
+_WORKERS = 2  # one for calls, one that waits for the bell
 _TURN_MESSAGES = 64  # handed out before other tasks get a turn
 _CHUNK_MESSAGES = 500  # taken at once by consume(), some tenths of a millisecond
 _BELL_SLICE_S = 0.5  # a thread that waits for the bell looks up so often, to be able to end
@@ -46,7 +45,7 @@ class Consumer:
 
     Args:
         conf: configuration, as for pylog.Consumer; keyword arguments work too.
-        max_workers: threads at most, 3 or more; they are started when they are needed.
+        max_workers: threads at most, 2 or more; they are started when they are needed.
         executor: threads to use instead.
 
     Raises:

@@ -2,7 +2,8 @@
 
 Calls that may block run in threads of the client's own, one at a time where the client takes but
 one. The callbacks they lead to run in the loop, and may be coroutines; the thread waits for them.
-What a callback awaits of the same client is let through: the call it serves does not end before.
+What a callback awaits of the same client is done by that waiting thread, so that the client has one
+thread in it, and locks that know their thread let it through.
 
 A call that was begun is not cut short when the task that awaits it is cancelled: it ends in its
 thread, and those that come after wait for that.
@@ -10,7 +11,9 @@ thread, and those that come after wait for that.
 
 import asyncio
 import concurrent.futures
+import contextlib
 import inspect
+import queue
 import threading
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
@@ -21,8 +24,8 @@ _Result = TypeVar("_Result")
 
 _LOOK_S = 1.0  # how often a thread that waits for the loop looks whether the loop still runs
 
-# The client whose callback the current task runs.
-_serving: ContextVar["ClientThreads | None"] = ContextVar("pylog_serving", default=None)
+# The thread that waits for the callback which the current task runs.
+_waiting: ContextVar["_WaitingThread | None"] = ContextVar("pylog_waiting", default=None)
 
 
 class ClientThreads:
@@ -31,8 +34,7 @@ class ClientThreads:
     Args:
         name: of the threads.
         max_workers: how many threads at most; they are started when they are needed.
-        executor: threads to use instead; it is not shut down. Callbacks that await the client need
-            two of them.
+        executor: threads to use instead; it is not shut down.
     """
 
     def __init__(
@@ -54,7 +56,8 @@ class ClientThreads:
     @property
     def is_serving(self) -> bool:
         """Whether the current task runs in a callback of this client."""
-        return _serving.get() is self
+        waiting = _waiting.get()
+        return waiting is not None and waiting.client is self and not waiting.is_over
 
     def start(
         self,
@@ -72,8 +75,9 @@ class ClientThreads:
         **kwargs: _Arguments.kwargs,
     ) -> asyncio.Future[_Result]:
         """Run a function in a thread once no other that was started alone runs."""
-        if self.is_serving:
-            return self.start(function, *args, **kwargs)
+        waiting = _waiting.get()
+        if waiting is not None and self.is_serving:
+            return waiting.start(lambda: function(*args, **kwargs))
         return self._keep(self._alone(function, *args, **kwargs))
 
     async def _alone(
@@ -99,30 +103,13 @@ class ClientThreads:
 
         def run(*args: Any) -> Any:
             if threading.get_ident() != self._loop_thread:
-                return self._wait_for(self._serve(callback, args))
+                return _WaitingThread(self).wait_for(callback, args)
             answer = callback(*args)
             if inspect.isawaitable(answer):  # nobody here can wait for it
                 self._keep(_finish(answer))
             return None
 
         return run
-
-    async def _serve(self, callback: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-        _serving.set(self)
-        answer = callback(*args)
-        return await answer if inspect.isawaitable(answer) else answer
-
-    def _wait_for(self, coroutine: Any) -> Any:
-        if self.loop.is_closed():
-            coroutine.close()
-            raise RuntimeError("the event loop is closed: a callback cannot run")
-        running = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
-        while not running.done():
-            concurrent.futures.wait([running], _LOOK_S)
-            if not running.done() and not self.loop.is_running():
-                running.cancel()
-                raise RuntimeError("the event loop ended while a callback ran")
-        return running.result()
 
     def _keep(self, coroutine: Any) -> asyncio.Future[Any]:
         task: asyncio.Future[Any] = asyncio.ensure_future(coroutine)
@@ -134,6 +121,57 @@ class ClientThreads:
         """Let the threads end, once what they do is done."""
         if self._owned is not None:
             self._owned.shutdown(wait=False)
+
+
+class _WaitingThread:
+    """A thread that waits for a callback in the loop, and does what that asks for meanwhile."""
+
+    def __init__(self, client: ClientThreads):
+        self.client = client
+        self.is_over = False  # set in the loop: later calls go the usual way
+        self._calls: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+
+    def wait_for(self, callback: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        """Run a callback in the loop. Called in the thread."""
+        loop = self.client.loop
+        if loop.is_closed():
+            raise RuntimeError("the event loop is closed: a callback cannot run")
+        running = asyncio.run_coroutine_threadsafe(self._serve(callback, args), loop)
+        running.add_done_callback(lambda _: self._calls.put(lambda: None))
+        while not running.done():
+            try:
+                self._calls.get(timeout=_LOOK_S)()
+            except queue.Empty:
+                if not loop.is_running():
+                    running.cancel()
+                    raise RuntimeError("the event loop ended while a callback ran") from None
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._calls.get_nowait()()
+        return running.result()
+
+    async def _serve(self, callback: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+        _waiting.set(self)
+        try:
+            answer = callback(*args)
+            return await answer if inspect.isawaitable(answer) else answer
+        finally:
+            self.is_over = True
+
+    def start(self, function: Callable[[], _Result]) -> asyncio.Future[_Result]:
+        """Have the thread call a function. Called in the loop."""
+        done: concurrent.futures.Future[_Result] = concurrent.futures.Future()
+
+        def call() -> None:
+            if not done.set_running_or_notify_cancel():
+                return
+            try:
+                done.set_result(function())
+            except BaseException as error:
+                done.set_exception(error)
+
+        self._calls.put(call)
+        return asyncio.wrap_future(done, loop=self.client.loop)
 
 
 async def _finish(answer: Awaitable[Any]) -> Any:

@@ -53,6 +53,34 @@ def test_what_a_callback_awaits_of_its_client_does_not_wait_for_the_call_it_serv
     asyncio.run(main())
 
 
+def test_what_a_callback_awaits_runs_in_the_thread_that_waits_for_it():
+    # A lock that knows its thread, as confluent_kafka's, would keep any other thread out.
+    async def main() -> None:
+        threads = ClientThreads("test", 1)
+        found: list[int] = []
+        late: list[asyncio.Task[None]] = []
+
+        async def callback() -> None:
+            found.append(await threads.call(threading.get_ident))
+            late.append(asyncio.create_task(after_it()))
+
+        async def after_it() -> None:
+            while threads.is_serving:
+                await asyncio.sleep(0)
+            await threads.call(lambda: found.append(0))
+
+        def work() -> None:
+            found.append(threading.get_ident())
+            threads.in_loop(callback)()
+
+        await threads.call(work)
+        await asyncio.wait_for(late[0], WAIT_S)
+        assert found == [found[0], found[0], 0]
+        threads.shut_down()
+
+    asyncio.run(main())
+
+
 def test_a_callbacks_exception_is_the_calls():
     async def main() -> None:
         threads = ClientThreads("test", 2)
