@@ -27,6 +27,11 @@ _MAX_PROCESSES = 1 << 20
 _STUCK_S = 60.0
 _AIM_S = 0.05
 _PR_SET_PDEATHSIG = 1
+_WEATHER_OPERATIONS = 4000
+CALM_INTERVAL = 1500
+STORM_INTERVAL = 120
+"""Operations between two faults, on average. Calm, in which groups settle and much is committed,
+and storms, in which hardly anybody comes to it, take turns."""
 _SHORT_S = 0.005
 _LONG_S = 0.5
 
@@ -75,12 +80,10 @@ class Nemesis:
         notes: folder of the histories.
         slots: the processes that run at any time.
         seed: of everything that is drawn.
-        interval: operations between two faults, on average.
     """
 
-    def __init__(self, folder: str, notes: str, slots: Sequence[Slot], seed: int, interval: int):
+    def __init__(self, folder: str, notes: str, slots: Sequence[Slot], seed: int):
         self._folder, self._notes, self._slots, self._seed = folder, notes, slots, seed
-        self._interval = interval
         self._chance = random.Random(f"{seed} nemesis")
         self._memory = mmap.mmap(-1, 16 * _MAX_PROCESSES)
         self._words = memoryview(self._memory).cast("Q")
@@ -98,7 +101,9 @@ class Nemesis:
             self._start(index)
         due = 0
         while due < operations:
-            due = min(operations, due + int(self._chance.expovariate(1 / self._interval)) + 1)
+            is_storm = due // _WEATHER_OPERATIONS % 2 == 1
+            interval = STORM_INTERVAL if is_storm else CALM_INTERVAL
+            due = min(operations, due + int(self._chance.expovariate(1 / interval)) + 1)
             self._await_operations(due)
             self._fault()
         for index in list(self._living):

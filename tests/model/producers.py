@@ -20,7 +20,7 @@ def produce(worker: Worker, is_idempotent: bool) -> None:
     sender = Sender(worker, pylog.Producer(config))
     while True:
         keys = chance.sample(EVENT_KEYS, chance.randrange(1, len(EVENT_KEYS) + 1))
-        sender.send([chance.choice(keys) for _ in range(chance.randrange(1, 12))])
+        sender.send([chance.choice(keys) for _ in range(chance.randrange(1, 7))])
         sender.settle(flush=worker.chooses(0.3))
         worker.turn()
-        worker.think(0.004)
+        worker.think(0.006)

@@ -18,8 +18,6 @@ from tests.model.verdict import find_anomalies
 
 from pylog.log_dir import LogDir
 
-INTERVAL = 300
-
 
 @dataclass
 class Report:
@@ -112,7 +110,7 @@ def run(folder: Path, seed: int, operations: int) -> Report:
     times = {}
     started_s = time.monotonic()
     in_child(partial(_make_topics, log))
-    nemesis = Nemesis(log, str(notes), slots(seed), seed, INTERVAL)
+    nemesis = Nemesis(log, str(notes), slots(seed), seed)
     nemesis.run(operations)
     check_faults(notes)
     times["faults"] = time.monotonic() - started_s
