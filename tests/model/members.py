@@ -15,7 +15,7 @@ REFUSED = {
     KafkaError.FENCED_INSTANCE_ID,
     KafkaError._NO_OFFSET,
 }
-SESSION_TIMEOUT_MS = 400
+SESSION_TIMEOUT_MS = 300
 
 
 class Member:
@@ -79,7 +79,7 @@ class Member:
             return
         entries = [(key, 0, generation, offset) for key, offset in offsets.items()]
         operation = self._journal.invoke(Kind.COMMIT, entries)
-        self._worker.turn("commit")
+        self._worker.dawdle("commit")
         wanted = [partition(key, offset) for key, offset in offsets.items()]
         try:
             self.consumer.commit(offsets=wanted, asynchronous=False)

@@ -26,6 +26,7 @@ from tests.model.worker import PHASES, Words, Worker, open_journal
 _MAX_PROCESSES = 1 << 20
 _STUCK_S = 60.0
 _AIM_S = 0.05
+_AIM_DELAY_S = 0.001
 _PR_SET_PDEATHSIG = 1
 _WEATHER_OPERATIONS = 4000
 CALM_INTERVAL = 1500
@@ -33,9 +34,9 @@ STORM_INTERVAL = 120
 """Operations between two faults, on average. Calm, in which groups settle and much is committed,
 and storms, in which hardly anybody comes to it, take turns."""
 _SHORT_S = 0.005
-_LONG_S = 0.5
+_LONG_S = 0.8
 
-FAULTS = {"kill": 50, "stop": 15, "stop-kill": 8, "sleep": 12, "zombie": 12, "kill-all": 3}
+FAULTS = {"kill": 45, "stop": 12, "stop-kill": 8, "sleep": 18, "zombie": 14, "kill-all": 3}
 """Kinds of faults and how often each comes: a stop is short; a sleep is longer than a session, and
 a zombie's place is taken meanwhile."""
 
@@ -49,12 +50,14 @@ class Slot:
         run: does it; called in the process.
         facts: for the history's header.
         aims: phases that faults in this slot are aimed at.
+        weight: its share of the faults.
     """
 
     role: str
     run: Callable[[Worker], None]
     facts: dict[str, object]
     aims: tuple[str, ...] = ("idle",)
+    weight: int = 1
 
 
 @dataclass(frozen=True)
@@ -195,10 +198,12 @@ class Nemesis:
 
     def _fault(self) -> None:
         """One fault, at one of the slots; drawn whole before it begins, for the seed's sake."""
-        index = self._chance.randrange(len(self._slots))
+        weights = [slot.weight for slot in self._slots]
+        index = self._chance.choices(range(len(self._slots)), weights)[0]
         slot = self._slots[index]
         kind = self._chance.choices(list(FAULTS), list(FAULTS.values()))[0]
         aim = self._chance.choice((None, *slot.aims))
+        delay_s = self._chance.choice((0.0, self._chance.expovariate(1 / _AIM_DELAY_S)))
         short_s = self._chance.expovariate(1 / _SHORT_S)
         long_s = self._chance.expovariate(1 / _LONG_S)
         rest_s = self._chance.expovariate(1 / _LONG_S)
@@ -211,6 +216,7 @@ class Nemesis:
         process_id, process = self._living[index]
         if aim is not None:
             self._await_phase(process, aim)
+            time.sleep(delay_s)
         if kind != "kill":
             os.kill(process_id, signal.SIGSTOP)
             self.counts["stops"] += 1

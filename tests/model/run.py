@@ -62,7 +62,7 @@ def slots(seed: int) -> list[Slot]:
         _reader("read_uncommitted"),
         _reader("read_committed"),
         *(_member(strategies[MEMBERS]) for _ in range(3)),
-        *(_copier(f"copier-{number}", strategies[COPIERS]) for number in range(2)),
+        *(_copier(f"copier-{number}", strategies[COPIERS]) for number in range(3)),
     ]
 
 
@@ -75,13 +75,13 @@ def _reader(isolation: str) -> Slot:
 def _writer(transactional_id: str) -> Slot:
     work = partial(transactions.write, transactional_id=transactional_id)
     facts = {"transactional_id": transactional_id}
-    return Slot("writer", work, facts, ("send", "end-transaction"))
+    return Slot("writer", work, facts, ("send", "end-transaction"), 2)
 
 
 def _member(strategy: str) -> Slot:
     work = partial(members.belong, group=MEMBERS, strategy=strategy)
     facts = {"group": MEMBERS, "isolation": "read_uncommitted", "strategy": strategy}
-    return Slot("member", work, facts, ("read", "commit"))
+    return Slot("member", work, facts, ("read", "commit"), 2)
 
 
 def _copier(transactional_id: str, strategy: str) -> Slot:
@@ -94,7 +94,7 @@ def _copier(transactional_id: str, strategy: str) -> Slot:
         "strategy": strategy,
         "transactional_id": transactional_id,
     }
-    return Slot("copier", work, facts, ("read", "send", "commit", "end-transaction"))
+    return Slot("copier", work, facts, ("read", "send", "end-transaction"), 3)
 
 
 def run(folder: Path, seed: int, operations: int) -> Report:

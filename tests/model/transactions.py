@@ -16,7 +16,7 @@ FENCED = {
     KafkaError.PRODUCER_FENCED,
     KafkaError.INVALID_PRODUCER_EPOCH,
 }
-TRANSACTION_TIMEOUT_MS = 1000
+TRANSACTION_TIMEOUT_MS = 2000
 
 
 class Transactions:
@@ -72,7 +72,7 @@ class Transactions:
     def commit(self) -> None:
         """Commit it."""
         operation = self._journal.invoke(Kind.COMMIT_TXN, txn=self._number)
-        self._worker.turn("end-transaction")
+        self._worker.dawdle("end-transaction")
         try:
             self.producer.commit_transaction()
         except KafkaException as exception:
@@ -89,7 +89,7 @@ class Transactions:
     def abort(self) -> None:
         """Abort it."""
         operation = self._journal.invoke(Kind.ABORT_TXN, txn=self._number)
-        self._worker.turn("end-transaction")
+        self._worker.dawdle("end-transaction")
         self.producer.abort_transaction()
         self.sender.write_results()
         self._journal.ok(Kind.ABORT_TXN, (), operation, self._number)

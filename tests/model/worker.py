@@ -62,6 +62,12 @@ class Worker:
         self.words.tell(self.journal.operations)
         self.words.enter(phase)
 
+    def dawdle(self, phase: str) -> None:
+        """Tell what comes next, and now and then leave the nemesis time to come before it."""
+        self.turn(phase)
+        if self.chooses(0.1):
+            self.think(0.002)
+
     def think(self, mean_s: float) -> None:
         """Do nothing for a while, so that those with dearer operations get their share."""
         time.sleep(self.chance.expovariate(1 / mean_s))
