@@ -16,6 +16,15 @@ from logcore.batch import BatchBuilder, BatchView, crc32c, iter_batches
 from logcore.index import OffsetIndex
 from logcore.log import Log
 from logcore.shared import COMMIT_FIELDS
+from pylog.group.records import (
+    GroupMetadata,
+    MemberMetadata,
+    OffsetAndMetadata,
+    encode_group_key,
+    encode_group_value,
+    encode_offset_key,
+    encode_offset_value,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 FORMAT = ROOT / "docs" / "format"
@@ -363,3 +372,50 @@ def test_the_dumps_of_producers_are_what_an_aborted_transaction_leaves(tmp_path:
     assert_contiguous(body, 46)
     moved = [(name, position + 10, size) for name, position, size in body]
     assert [(f.name, f.position, len(f.data)) for f in snapshot] == head + moved
+
+
+# ---- offsets of groups ----
+
+OFFSET = OffsetAndMetadata(40, 0, "", FIRST_MS, topic_id=TOPIC_ID)
+GROUP = GroupMetadata(
+    "consumer", 5, "range", "m-1", FIRST_MS,
+    (MemberMetadata("m-1", "app", "/127.0.0.1", 45_000, 300_000, None, b"SUB", b"ASG"),),
+)  # fmt: skip
+
+
+def test_the_offset_dumps_are_what_is_written() -> None:
+    written = [
+        encode_offset_key("billing", "orders", 2),
+        encode_group_key("billing"),
+        encode_offset_value(OFFSET),
+        encode_group_value(GROUP),
+    ]
+    assert [joined(dump) for dump in dumps_of("offsets.md")] == written
+
+
+def test_the_offset_dumps_say_what_their_bytes_mean() -> None:
+    for dump in dumps_of("offsets.md"):
+        for field in dump:
+            if field.name == "topic_id":
+                assert str(uuid.UUID(bytes=field.data)) == field.value
+            elif isinstance(field.value, str):
+                assert field.data.decode() == field.value, field
+            else:
+                assert int.from_bytes(field.data, "big", signed=True) == field.value, field
+
+
+@pytest.mark.parametrize(("heading", "dump"), [("## Offset", 2), ("## Group", 3)])
+def test_the_fields_of_the_offset_tables_are_in_the_order_of_the_bytes(
+    heading: str, dump: int
+) -> None:
+    versions = {"## Offset": 4, "## Group": 3}[heading]
+    in_table = [
+        field
+        for span, field, _ in table_of("offsets.md", heading)
+        if int(span.split("–")[0]) <= versions <= int(span.split("–")[-1])
+    ]
+    in_dump = [field.name for field in dumps_of("offsets.md")[dump]]
+    names = [name for name in in_dump if name in in_table]
+    named = [name.removesuffix("_size") for name in in_dump if name.endswith("_size")]
+    empty = [name for name in named if name in in_table and name not in names]
+    assert [name for name in in_table if name not in empty] == names

@@ -54,6 +54,7 @@ def build_app() -> "typer.Typer":
         demo,
         doctor,
         dump,
+        groups,
         options,
         perf,
         produce,
@@ -91,6 +92,9 @@ def build_app() -> "typer.Typer":
     app.command("compact", short_help="Keep the last record of each key, now.")(compact.compact)
     app.command("doctor", short_help="Verify every checksum; never changes a byte.")(doctor.doctor)
     app.add_typer(topics.app, name="topics", short_help="Create, list, describe, alter, delete.")
+    app.add_typer(
+        groups.app, name="groups", short_help="List, describe, reset, delete consumer groups."
+    )
     app.add_typer(
         transactions.app, name="transactions", short_help="List, describe and abort transactions."
     )

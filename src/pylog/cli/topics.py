@@ -68,7 +68,7 @@ def create(
             console.note(f"pylog: topic {name} exists already; nothing to do")
         else:
             failures.append(failure)
-    _raise_first(failures)
+    raise_first(failures)
 
 
 @app.command("list")
@@ -178,7 +178,7 @@ def delete(
             console.out(f"Deleted topic {name}.")
         else:
             failures.append(failure)
-    _raise_first(failures)
+    raise_first(failures)
 
 
 def open_admin(folder: str) -> "AdminClient":
@@ -340,7 +340,7 @@ def _error_name(exc: Exception) -> str:
     return str(name()) if callable(name) else ""
 
 
-def _raise_first(failures: list[Exception]) -> None:
+def raise_first(failures: list[Exception]) -> None:
     """Raise the first failure and print the others, so that none is lost."""
     from pylog.cli import failures as failure_lines
 
