@@ -67,8 +67,10 @@ class Consumer:
             if config.get(name) is not None:
                 config[name] = self._threads.in_loop(config[name])
         self._consumer = SyncConsumer(config)
-        self._bell = self._consumer._log_dir.notify  # none in a folder that is read only
-        self._stores_offsets = self._consumer._config["enable.auto.offset.store"]
+        log_dir = getattr(self._consumer, "_log_dir", None)
+        self._is_remote = log_dir is None  # a cluster: its callbacks come in any poll
+        self._bell = log_dir and log_dir.notify  # none in a folder that is read only
+        self._stores_offsets = bool(log_dir and self._consumer._config["enable.auto.offset.store"])
         self._ringing: asyncio.Future[bool] | None = None
         self._kept: deque[Message] = deque()
         self._turn_left = _TURN_MESSAGES
@@ -111,11 +113,11 @@ class Consumer:
         messages: list[Message] = []
         try:
             while len(messages) < num_messages:
+                if messages and self._consumer._needs_attention:
+                    break  # first these are the caller's: a rebalance may take them away
                 wanted = min(num_messages - len(messages), _CHUNK_MESSAGES)
                 found, seen = await self._take(wanted)
                 messages += found
-                if messages and self._needs_thread():
-                    break  # first these are the caller's: a rebalance may take them away
                 if len(found) == wanted:
                     await asyncio.sleep(0)
                 elif not found and not await self._wait(seen, deadline_s):
@@ -212,7 +214,7 @@ class Consumer:
 
     def _needs_thread(self) -> bool:
         """Whether a poll may call what must run in the loop, or wait for other processes."""
-        return self._consumer._needs_attention
+        return self._is_remote or self._consumer._needs_attention
 
     async def _wait(self, seen: int, deadline_s: float) -> bool:
         """Sleep until something may have come: True, or False when the time is over."""

@@ -146,6 +146,31 @@ def test_members_of_one_loop_share_the_partitions_and_take_over(folder: str):
     asyncio.run(asyncio.wait_for(main(), 2 * WAIT_S))
 
 
+def test_a_rebalance_waits_until_what_consume_has_taken_is_handed_out(folder: str):
+    async def main() -> None:
+        revoked = asyncio.Event()
+
+        def on_revoke(consumer: aio.Consumer, partitions: list[TopicPartition]) -> None:
+            revoked.set()
+
+        first, second = aio.Consumer(config(folder)), aio.Consumer(config(folder))
+        await first.subscribe(["t"], on_revoke=on_revoke)
+        consuming = asyncio.create_task(first.consume(500, WAIT_S))
+        while len(await first.assignment()) < 4:  # until it waits for the last hundred
+            await asyncio.sleep(0.01)
+        await second.subscribe(["t"])
+        joining = asyncio.create_task(second.poll(WAIT_S))
+        assert len(await consuming) == 400
+        assert not revoked.is_set()
+        assert await first.poll(0.01) is None
+        assert revoked.is_set()
+        joining.cancel()
+        await first.close()
+        await second.close()
+
+    asyncio.run(asyncio.wait_for(main(), WAIT_S))
+
+
 def test_messages_of_a_cancelled_call_are_not_committed_until_they_are_handed_out(folder: str):
     async def main() -> None:
         partition = [TopicPartition("t", 0, 0)]
