@@ -1,5 +1,6 @@
 """The same administration of a real broker and of a folder: results, errors, topic configs."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -38,10 +39,20 @@ def admin_errors(side: Side) -> Any:
         side.outcome(lambda: result(admin.create_partitions([new_partitions("nix", 3)]))),
         side.outcome(lambda: result(admin.delete_topics(["nix"]))),
         side.outcome(lambda: result(admin.describe_configs([resource]))),
-        len(admin.list_topics(side.topic, timeout=TIMEOUT_S).topics[side.topic].partitions),
+        partition_count(side, 3),
         side.outcome(lambda: result(admin.delete_topics([side.topic]))),
         side.topic in admin.list_topics(timeout=TIMEOUT_S).topics,
     ]
+
+
+def partition_count(side: Side, expected: int) -> int:
+    """Return how many partitions the topic has; a broker's metadata may lag for a moment."""
+    deadline_s = time.monotonic() + TIMEOUT_S
+    while True:
+        metadata = side.admin.list_topics(side.topic, timeout=TIMEOUT_S)
+        count = len(metadata.topics[side.topic].partitions)
+        if count == expected or time.monotonic() > deadline_s:
+            return count
 
 
 def topic_configs(side: Side) -> Any:

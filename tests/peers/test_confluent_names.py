@@ -23,7 +23,7 @@ ADMIN_CLASSES = [
     *("MemberAssignment", "MemberDescription", "GroupMember", "GroupMetadata"),
 ]
 # Names that confluent_kafka does not have, each on purpose.
-OURS = {"TopicPartition": {"with_error"}, "AdminClient": {"close"}}
+OURS = {"TopicPartition": {"with_error"}, "AdminClient": {"close", "delete_consumer_group_offsets"}}
 
 
 @pytest.fixture(scope="module")

@@ -95,12 +95,18 @@ class Progress(Protocol):
     def advance(self, count: float) -> None:
         """Say that `count` more are done."""
 
+    def extend(self, count: float) -> None:
+        """Say that `count` more are to be done."""
+
     def describe(self, text: str) -> None:
         """Replace the words beside the bar."""
 
 
 class _Silence:
     def advance(self, count: float) -> None:
+        pass
+
+    def extend(self, count: float) -> None:
         pass
 
     def describe(self, text: str) -> None:
@@ -114,6 +120,10 @@ class _Bar:
 
     def advance(self, count: float) -> None:
         self._bar.advance(self._task, count)
+
+    def extend(self, count: float) -> None:
+        (task,) = (task for task in self._bar.tasks if task.id == self._task)
+        self._bar.update(self._task, total=(task.total or 0) + count)
 
     def describe(self, text: str) -> None:
         self._bar.update(self._task, description=text)

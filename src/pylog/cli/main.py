@@ -55,6 +55,7 @@ def build_app() -> "typer.Typer":
         doctor,
         dump,
         groups,
+        mirror,
         options,
         perf,
         produce,
@@ -91,6 +92,11 @@ def build_app() -> "typer.Typer":
     )(dump.dump)
     app.command("compact", short_help="Keep the last record of each key, now.")(compact.compact)
     app.command("doctor", short_help="Verify every checksum; never changes a byte.")(doctor.doctor)
+    app.command(
+        "mirror",
+        short_help="Copy topics to a cluster, from one, or to another folder.",
+        epilog="Example: pylog mirror --from pylog-data --to kafka1:9092 --topics orders,^clicks",
+    )(mirror.mirror)
     app.add_typer(topics.app, name="topics", short_help="Create, list, describe, alter, delete.")
     app.add_typer(
         groups.app, name="groups", short_help="List, describe, reset, delete consumer groups."
