@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, ParamSpec, Self, TypeVar
 
-from pylog import remote
 from pylog.aio.threads import ClientThreads
 from pylog.consumer import Consumer as SyncConsumer
 from pylog.errors import KafkaError, KafkaException
@@ -62,9 +61,8 @@ class Consumer:
         executor: concurrent.futures.Executor | None = None,
         **kwargs: Any,
     ):
-        config = {**(conf or {}), **kwargs}
-        remote.refuse_cluster(config)
         self._threads = ClientThreads("pylog-aio-consumer", max(max_workers, _WORKERS), executor)
+        config = {**(conf or {}), **kwargs}
         for name in _CONFIG_CALLBACKS:
             if config.get(name) is not None:
                 config[name] = self._threads.in_loop(config[name])

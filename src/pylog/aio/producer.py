@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, ParamSpec, Self, TypeVar
 
-from pylog import remote
 from pylog.aio.threads import ClientThreads
 from pylog.errors import KafkaError, KafkaException
 from pylog.message import Message
@@ -57,9 +56,8 @@ class Producer:
         buffer_timeout: float | None = None,
         **kwargs: Any,
     ):
-        config = {**(conf or {}), **kwargs}
-        remote.refuse_cluster(config)
         self._threads = ClientThreads("pylog-aio-producer", max_workers, executor)
+        config = {**(conf or {}), **kwargs}
         for name in _CONFIG_CALLBACKS:
             if config.get(name) is not None:
                 config[name] = self._threads.in_loop(config[name])

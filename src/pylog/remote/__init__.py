@@ -41,7 +41,7 @@ def connect(client: Any, kind: str, conf: Mapping[str, Any]) -> bool:
         KafkaException: _INVALID_ARG for a cluster and a folder at once, or what confluent_kafka
             refuses; _NOT_IMPLEMENTED when confluent-kafka is not installed.
     """
-    servers = servers_in(conf)
+    servers = _servers_in(conf)
     if servers is None:
         return False
     if conf.get("log.dir") is not None:
@@ -60,26 +60,9 @@ def connect(client: Any, kind: str, conf: Mapping[str, Any]) -> bool:
     return True
 
 
-def servers_in(conf: Mapping[str, Any]) -> Any:
+def _servers_in(conf: Mapping[str, Any]) -> Any:
     """The cluster that a configuration names, None for a folder."""
     return next((conf[name] for name in _SERVERS if conf.get(name)), None)
-
-
-def refuse_cluster(conf: Mapping[str, Any]) -> None:
-    """Refuse a configuration that names a cluster: for the clients of pylog.aio.
-
-    Raises:
-        KafkaException: _NOT_IMPLEMENTED.
-    """
-    servers = servers_in(conf)
-    if servers is not None:
-        raise KafkaException(
-            KafkaError(
-                KafkaError._NOT_IMPLEMENTED,
-                f"bootstrap.servers={servers}: pylog.aio works on a folder; on a cluster use "
-                "confluent_kafka.aio, or pylog's clients in threads",
-            )
-        )
 
 
 def _require_confluent_kafka(servers: object) -> None:
