@@ -172,6 +172,8 @@ class Producer:
                 delivery.future.set_result(message)
             else:
                 delivery.future.set_exception(KafkaException(error))
+                if error.code() == KafkaError._PURGE_QUEUE:
+                    delivery.future.exception()  # as the program wished: asyncio need not complain
         if self._room is not None:
             self._room.set()
             self._room = None

@@ -1,6 +1,7 @@
 """pylog.aio.Producer: futures that are done when a message is as safe as acks asks."""
 
 import asyncio
+import gc
 from pathlib import Path
 
 import pytest
@@ -199,6 +200,32 @@ def test_a_producer_and_a_consumer_in_one_loop_pass_messages_on(folder: str):
                 await producer.produce("t", b"%d" % (number + 1))
 
     asyncio.run(asyncio.wait_for(main(), WAIT_S))
+
+
+def test_transactions_are_awaited(folder: str):
+    async def main() -> None:
+        told: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+        async with aio.Producer({"log.dir": folder, "transactional.id": "x"}) as producer:
+            await producer.init_transactions()
+            await producer.begin_transaction()
+            futures = [await producer.produce("t", b"%d" % number) for number in range(10)]
+            await producer.commit_transaction()
+            assert [future.result().offset() for future in futures] == list(range(10))
+            await producer.begin_transaction()
+            dropped = await producer.produce("t", b"never seen")
+            await producer.abort_transaction()
+            assert dropped.done()
+            del dropped
+        config = {"log.dir": folder, "isolation.level": "read_committed"}
+        async with aio.Consumer(config) as consumer:
+            await consumer.assign([pylog.TopicPartition("t", 0, 0)])
+            messages = await consumer.consume(20, 0.1)
+            assert [message.value() for message in messages] == [b"%d" % n for n in range(10)]
+        gc.collect()
+        assert told == []
+
+    asyncio.run(main())
 
 
 def test_loop_after_loop_has_clients_of_its_own(folder: str):
