@@ -25,6 +25,8 @@ from pylog.group.records import (
     encode_offset_key,
     encode_offset_value,
 )
+from pylog.txn.records import encode_key, encode_value
+from pylog.txn.states import TransactionMetadata, TransactionState
 
 ROOT = Path(__file__).resolve().parents[2]
 FORMAT = ROOT / "docs" / "format"
@@ -419,3 +421,35 @@ def test_the_fields_of_the_offset_tables_are_in_the_order_of_the_bytes(
     named = [name.removesuffix("_size") for name in in_dump if name.endswith("_size")]
     empty = [name for name in named if name in in_table and name not in names]
     assert [name for name in in_table if name not in empty] == names
+
+
+# ---- transactions ----
+
+
+def test_the_transaction_dumps_are_what_the_coordinator_writes() -> None:
+    key, value = dumps_of("transactions.md")
+    metadata = TransactionMetadata(
+        "ledger",
+        producer_id=1000,
+        producer_epoch=4,
+        timeout_ms=60_000,
+        state=TransactionState.PREPARE_COMMIT,
+        partitions=frozenset({("__consumer_offsets", 0), ("accounts", 3)}),
+        start_timestamp_ms=FIRST_MS,
+        last_update_timestamp_ms=FIRST_MS + 250,
+        previous_producer_id=1000,
+    )
+    assert encode_key("ledger") == joined(key)
+    assert encode_value(metadata) == joined(value)
+    rows = re.findall(r"^\| ([\w, ]+) \| ([\w, -]+) \|", read("transactions.md"), re.MULTILINE)
+    types: dict[str, str] = {}
+    for names, kinds in rows:
+        types.update(zip(names.split(", "), kinds.split(", "), strict=False))
+    for field in value:
+        kind = types.get(field.name, "uvarint")
+        if kind == "UTF-8":
+            assert field.data.decode() == field.value
+        else:
+            assert int.from_bytes(field.data, "big", signed=True) == field.value, field
+            if kind != "uvarint":
+                assert struct.calcsize(STRUCT_CODES[kind]) == len(field.data), field
