@@ -67,6 +67,8 @@ def partition_of(key: str, count: int) -> int:
     >>> partition_of("my-group", 50), partition_of("", 50)
     (12, 0)
     """
+    if count == 1:
+        return 0
     code = 0
     encoded = key.encode("utf-16-be", "surrogatepass")
     for position in range(0, len(encoded), 2):

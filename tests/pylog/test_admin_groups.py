@@ -191,6 +191,28 @@ def test_options_are_checked(admin):
         admin.list_consumer_group_offsets(request("g", P0), require_stable=1)
 
 
+def test_a_generation_is_written_for_who_comes_later(admin, offsets):
+    with member(admin):
+        record = offsets.group_metadata("g")
+        assert (record.protocol_type, record.protocol, record.leader) == (
+            "consumer", "range", "client-1",
+        )  # fmt: skip
+        assert record.generation == 1
+        (one,) = record.members
+        assert (one.member_id, one.client_id, one.client_host) == (
+            "client-1", "client", "/127.0.0.1",
+        )  # fmt: skip
+        assert protocol.decode_subscription(one.subscription).topics == ("t",)
+        assert protocol.decode_assignment(one.assignment).partitions == (P0, P1)
+    shared = SharedGroup.open(admin._log_dir, "g")
+    with shared.locked() as state:
+        shared.reap(state, time.monotonic_ns() // 1_000_000)
+    shared.close()
+    record = offsets.group_metadata("g")
+    assert (record.protocol, record.leader, record.members) == (None, None, ())
+    assert record.generation >= 1
+
+
 # ---- delete ----
 
 

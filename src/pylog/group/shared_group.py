@@ -32,7 +32,7 @@ from urllib.parse import quote
 from logcore.shared import WakeWord, boot_id
 from pylog.errors import KafkaError, KafkaException
 from pylog.folder_errors import as_kafka_exception, refuse
-from pylog.group import state_file
+from pylog.group import group_record, state_file
 from pylog.group.group_types import MAX_MEMBERS, NO_SLOT, GroupError, Member
 from pylog.group.private_files import close_private, fork_count, open_private
 from pylog.group.states import Group
@@ -102,6 +102,7 @@ class SharedGroup:
         self._folder = os.path.join(log_dir.path, GROUPS_DIR)
         self._path = os.path.join(self._folder, stem_of(group_id))
         self._key = (log_dir.path, group_id)
+        self._log_dir = log_dir
         self._uses = 0
         self._fork_count = fork_count()
         self._boot = boot_id()
@@ -173,11 +174,13 @@ class SharedGroup:
         with self._mutex():
             before = self._read()
             group = self._decode(before)
+            standing = group_record.standing_of(group)
             yield group
             after = state_file.encode(group, self._boot)
             if after != before:
                 self._store(after)
                 self.bell.ring()
+                group_record.write_if_due(self._log_dir, group, standing)
 
     @contextlib.contextmanager
     def held(self) -> Iterator[Group]:

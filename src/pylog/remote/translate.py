@@ -63,9 +63,11 @@ def _partition_from_peer(theirs: Any) -> TopicPartition:
 
 def _partition_to_peer(ours: TopicPartition) -> Any:
     place = (ours.topic, ours.partition, ours.offset)
-    if ours.metadata is None and ours.leader_epoch is None:
-        return confluent_kafka.TopicPartition(*place)
-    return confluent_kafka.TopicPartition(*place, ours.metadata, ours.leader_epoch)
+    if ours.leader_epoch is not None:  # confluent_kafka takes no None for it
+        return confluent_kafka.TopicPartition(*place, ours.metadata, ours.leader_epoch)
+    if ours.metadata is not None:
+        return confluent_kafka.TopicPartition(*place, ours.metadata)
+    return confluent_kafka.TopicPartition(*place)
 
 
 # ---- admin --------------------------------------------------------------------------------------

@@ -1,12 +1,15 @@
 """GroupOffsets: offsets written by many processes, seen by all, never wrong."""
 
 import os
+import random
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
+from logcore import compaction
 from logcore.batch import BatchBuilder, iter_records
 from pylog.errors import KafkaError, KafkaException
 from pylog.group.offsets import MAX_METADATA_CHARACTERS, GroupOffsets, OffsetAndMetadata
@@ -227,6 +230,59 @@ def test_a_deleted_group_does_not_come_back_with_a_late_commit(log_dir, offsets)
     offsets.delete_group("g")
     mark(log_dir, True)
     assert offsets.groups() == []
+
+
+# ---- compaction ----
+
+
+def compact(log_dir):
+    log = open_partition(log_dir, OFFSETS_TOPIC, "g")
+    log.roll()
+    deadline_s = time.monotonic() + 60
+    while not log.try_cleaning():  # the folder's own compactor may be at it
+        assert time.monotonic() < deadline_s
+        time.sleep(0.01)
+    try:
+        return compaction.compact(log, scope="all")
+    finally:
+        log.end_cleaning()
+
+
+def test_compaction_changes_no_offset(log_dir, offsets):
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")  # noqa: T201
+    generator = random.Random(seed)
+    configs = {"cleanup.policy": "compact", "internal.segment.bytes": "3000"}
+    log_dir.create_topic(OFFSETS_TOPIC, 1, {**configs, "delete.retention.ms": "0"})
+    model, sequences = {}, dict.fromkeys(range(3), 0)
+    for step in range(600):
+        group, partition = generator.choice("gh"), ("t", generator.randrange(3))
+        choice = generator.random()
+        if choice < 0.6:
+            offsets.commit(group, {partition: OffsetAndMetadata(step)})
+            model[group, partition] = step
+        elif choice < 0.75:
+            offsets.delete_offsets(group, [partition])
+            model.pop((group, partition), None)
+        else:
+            producer_id = generator.randrange(3)
+            stamp = (producer_id, 0, sequences[producer_id])
+            offsets.commit(group, {partition: OffsetAndMetadata(step)}, stamp)
+            sequences[producer_id] += 1
+            is_commit = generator.random() < 0.5
+            mark(log_dir, is_commit, producer_id)
+            if is_commit:
+                model[group, partition] = step
+        if step % 100 == 50:
+            compact(log_dir)
+        if step % 7 == 0:  # one follower goes along, others read what is left
+            assert numbers(offsets, "g") == {key[1]: v for key, v in model.items() if key[0] == "g"}
+    assert compact(log_dir).records_after < 200
+    with LogDir.open(log_dir.path, read_only=True) as other:
+        for looking in (offsets, GroupOffsets.of(other)):
+            for group in "gh":
+                expected = {key[1]: value for key, value in model.items() if key[0] == group}
+                assert numbers(looking, group) == expected
 
 
 # ---- processes, threads, forks ----
