@@ -61,7 +61,8 @@ class Housekeeper:
             try:
                 self._log_dir.refresh()
             except KafkaException as error:
-                self._complain(self._log_dir.path, error)
+                if not self._log_dir.is_closed:  # else it was closed just now
+                    self._complain(self._log_dir.path, error)
             is_retention_due = time.monotonic() >= retention_due_s
             if is_retention_due:
                 retention_due_s = time.monotonic() + RETENTION_INTERVAL_S

@@ -66,7 +66,8 @@ class Kind(enum.IntEnum):
     ABORT_TXN = 11
     INIT_TXN = 12
     SEEK = 13  # OK: as ASSIGN, other partitions stay as they are
-    END = 14  # OK: the end of the process, as it wished
+    CLEAN = 14  # OK: a partition of an internal topic was compacted
+    END = 15  # OK: the end of the process, as it wished
 
 
 class Result(enum.IntEnum):

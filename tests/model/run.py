@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from tests.model import members, producers, readers, transactions
+from tests.model import cleaners, members, producers, readers, transactions
 from tests.model.facts import Anomaly
 from tests.model.history import Journal, count_operations, count_refusals, read_all
 from tests.model.layout import EVENT_KEYS, TOPIC_CONFIGS, TOPICS
@@ -63,6 +63,7 @@ def slots(seed: int) -> list[Slot]:
         _reader("read_committed"),
         *(_member(strategies[MEMBERS]) for _ in range(3)),
         *(_copier(f"copier-{number}", strategies[COPIERS]) for number in range(3)),
+        Slot("cleaner", cleaners.clean, {}, ("clean",)),
     ]
 
 
@@ -145,6 +146,7 @@ def _make_topics(log: str) -> None:
     with LogDir.open(log) as log_dir:
         for topic, count in TOPICS.items():
             log_dir.create_topic(topic, count, TOPIC_CONFIGS)
+        cleaners.configure(log_dir)
 
 
 def _read_finally(log: str, notes: str) -> None:

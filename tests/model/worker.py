@@ -21,7 +21,7 @@ CERTAIN = {
     KafkaError._STATE,
 }
 
-PHASES = ("idle", "send", "read", "commit", "end-transaction")
+PHASES = ("idle", "send", "read", "commit", "end-transaction", "clean")
 """Where a worker is; the nemesis aims at some of them."""
 
 
