@@ -41,6 +41,7 @@ MEASUREMENTS = {
     "transactions": "transactions",
     "fill_transactions": "transactions",
     "consume_isolated": "transactions",
+    "compaction": "compaction",
     "rebalance": "groups",
     "takeover": "groups",
     "group_member": "groups",

@@ -63,6 +63,7 @@ PROBES = {
     "raw-spin-latency": Probe("raw_spin_latency", PACED, share=0.01),
     "rebalance": Probe("rebalance", MEMBERS, share=0.005, once=True),
     "takeover": Probe("takeover", MEMBERS, share=0.005, once=True),
+    "compaction": Probe("compaction", share=5, once=True),
     "disk": Probe("disk", {"acks": 1}, once=True),
     "memory": Probe("memory", share=5, once=True),
     "crash": Probe("crash", {"bytes": 1 << 30}, once=True),
@@ -156,6 +157,14 @@ ROWS = (
     Row(
         "takeover", "a killed member's partitions read", "takeover", "median_ms", "ms", goal=300.0,
         at_most=True, also={"max_ms": "ms"},
+    ),
+    Row(
+        "compaction", "compaction, warm", "compaction", "mb_per_s", "MB/s", goal=200.0,
+        also={"raw_mb_per_s": "MB/s"},
+    ),
+    Row(
+        "compaction-memory", "compaction, memory a key", "compaction", "bytes_per_key", "B",
+        goal=64.0, at_most=True,
     ),
     Row(
         "disk", "disk a record", "disk", "bytes_per_record", "B", goal=118.2, at_most=True,

@@ -71,7 +71,8 @@ cdef void _scan_batches(void *argument) noexcept nogil:
         last_offset = batch.base_offset + batch.last_offset_delta
         if scan.position == 0:
             scan.first_timestamp_ms = batch.max_timestamp_ms
-        if batch.max_timestamp_ms > scan.max_timestamp_ms:
+        # The time of a batch that compaction emptied is nobody's: Kafka's tools say so of an entry.
+        if batch.record_count > 0 and batch.max_timestamp_ms > scan.max_timestamp_ms:
             scan.max_timestamp_ms = batch.max_timestamp_ms
             scan.max_timestamp_offset = last_offset
         if scan.unindexed_bytes > scan.index_interval_bytes:

@@ -28,13 +28,28 @@ def open_log(path: Path, **changed: Any) -> Log:
     return Log(path, LogConfig(**{**CONFIG, **changed}))
 
 
-def keyed_batch(pairs: Iterable[Pair], *, codec: int = 0, timestamp_ms: int = TIME_MS) -> bytes:
-    """A batch of (key, value) records, one ms apart."""
+def keyed_batch(
+    pairs: Iterable[Pair],
+    *,
+    codec: int = 0,
+    timestamp_ms: int = TIME_MS,
+    producer: tuple[int, int, int, bool] | None = None,
+) -> bytes:
+    """A batch of (key, value) records, one ms apart.
+
+    Args:
+        pairs: of the records.
+        codec: of the batch.
+        timestamp_ms: of the first record.
+        producer: id, epoch, base sequence, and whether it is of a transaction.
+    """
     builder = BatchBuilder(codec)
+    if producer is not None:
+        builder.set_producer(*producer)
     for number, (key, value) in enumerate(pairs):
         headers: list[tuple[str, bytes | None]] | None = [("n", b"%d" % number)]
         builder.append(timestamp_ms + number, key, value, headers if number % 3 else None)
-    return builder.build()
+    return bytes(builder.build())
 
 
 def fill(log: Log, pairs: Iterable[Pair], batch_records: int = 10) -> None:
@@ -79,6 +94,7 @@ class History:
     records: dict[int, tuple[Any, ...]] = field(default_factory=dict)
     first_seen_ms: dict[int, int] = field(default_factory=dict)
     end_offset: int = 0
+    aborted: set[int] = field(default_factory=set)
 
     def note_appended(self, log: Log) -> None:
         """Take over what the log holds beyond what is known."""
@@ -100,16 +116,19 @@ class History:
         assert offsets == sorted(set(offsets))
         for record in found:
             assert record == self.records[record[0]], "a survivor changed"
-        assert last_values(found) == last_values(self.records.values())
+        committed = [record for record in found if record[0] not in self.aborted]
+        assert last_values(committed) == last_values(
+            record for offset, record in self.records.items() if offset not in self.aborted
+        )
         kept = set(offsets)
         newest: dict[bytes, int] = {}
         for offset, (_, _, key, _, _) in self.records.items():
-            if key is not None and offset < self.end_offset:
+            if key is not None and offset < self.end_offset and offset not in self.aborted:
                 newest[key] = offset
         for offset, (_, _, key, value, _) in self.records.items():
             if offset >= self.end_offset:
                 assert offset in kept, "what was not cleaned is gone"
-            elif key is None or newest[key] != offset:
+            elif key is None or newest.get(key) != offset:
                 assert offset not in kept, "something that was replaced is still there"
             elif value is not None:
                 assert offset in kept, "the last record of a key is gone"

@@ -33,6 +33,7 @@ def doctor(
     Programs may go on writing meanwhile. Not a byte is changed. Exit code 1 when anything is
     wrong.
     """
+    from logcore import layout
     from pylog.cli import partition_check
 
     path = options.require_folder(folder)
@@ -42,7 +43,8 @@ def doctor(
     with console.progress("Checking", total) as bar:
         for partition in partitions:
             bar.describe(f"Checking {partition.name}, bytes")
-            may_have_gaps = partition.name.rpartition("-")[0] in compacted
+            was_compacted = (partition / layout.CLEANER_FILE).exists()
+            may_have_gaps = was_compacted or partition.name.rpartition("-")[0] in compacted
             reports.append(
                 partition_check.check_partition(partition, deep, may_have_gaps, bar.advance)
             )

@@ -83,6 +83,7 @@ def check_partition(
     Returns:
         What was found; damage is in its `problems`, never an exception.
     """
+    from logcore import layout
     from logcore.errors import LogError
 
     report = PartitionReport(folder.name, may_have_gaps=may_have_gaps)
@@ -90,7 +91,10 @@ def check_partition(
         ends = _look_at_ends(folder, report)
         bases = _segment_bases(folder)
         expected_offset: int | None = None
+        swaps = [*folder.glob(f"*{layout.LOG_SUFFIX}{layout.SWAP_SUFFIX}")]
         for base_offset in bases:
+            if swaps and expected_offset is not None and base_offset < expected_offset:
+                continue  # compaction was about to remove it: the next open does
             if ends.active_base_offset is not None and base_offset > ends.active_base_offset:
                 break  # rolled since we looked, or the rest of a roll that never happened
             expected_offset = _check_segment(
