@@ -152,6 +152,45 @@ def test_an_empty_group_has_neither_protocol_nor_leader():
     assert decode_group_value(encode_group_value(group)) == group
 
 
+# ---- what a broker wrote ----
+
+# Keys and values from the __consumer_offsets of Kafka 4.3.1: an offset, a group with a member that
+# librdkafka made, and that group when the member had left.
+BROKERS = [
+    (
+        "000100046c69766500017400000000",
+        "000400000000000000050000000001000001a20529b7c5010010fd60b459827c4c69a09d40cb052372d7",
+    ),
+    (
+        "000200046c697665",
+        "00030008636f6e73756d657200000001000572616e676500286369642d38316532303331342d353637392d"
+        "346137322d383962632d616330353166333839343061000001a20529b72b0000000100286369642d383165"
+        "32303331342d353637392d346137322d383962632d616330353166333839343061ffff0003636964000a2f"
+        "3132372e302e302e31000493e0000017700000001700030000000100017400000000"
+        "00000000ffffffff00000000001900000000000100017400000002000000000000000100000000",
+    ),
+    ("000200046c697665", "00030008636f6e73756d657200000002ffffffff000001a2052a609d00000000"),
+]
+
+
+@pytest.mark.parametrize(("key", "value"), BROKERS, ids=["offset", "group", "empty group"])
+def test_what_a_broker_wrote_is_read_and_written_the_same(key, value):
+    raw_key, raw_value = bytes.fromhex(key), bytes.fromhex(value)
+    decoded = decode_key(raw_key)
+    if isinstance(decoded, OffsetKey):
+        assert decoded == OffsetKey("live", "t", 0)
+        offset = decode_offset_value(raw_value)
+        assert (offset.offset, offset.leader_epoch, offset.commit_timestamp_ms) == (
+            5, 0, 1795382949829,
+        )  # fmt: skip
+        assert encode_offset_key(*decoded) == raw_key
+        assert encode_offset_value(offset) == raw_value
+    else:
+        assert decoded == GroupKey("live")
+        assert encode_group_value(decode_group_value(raw_value)) == raw_value
+        assert decode_group_value(raw_value).protocol_type == "consumer"
+
+
 # ---- garbage ----
 
 
