@@ -49,6 +49,7 @@ cdef class Accumulator:
     cdef object delivered            # deque of (callback, error, Message)
     cdef object failure              # exception to raise at the next call, or None
     cdef bint is_armed               # the helper thread watches the linger clock
+    cdef bint is_quiet               # it found nothing the last time it looked
     cdef object wake_helper          # callable
     cdef uint32_t fork_count
     cdef readonly int64_t _producer_id       # -1 none

@@ -543,10 +543,16 @@ cdef class Accumulator:
                     self.send(queue)
                 elif next_ns < 0 or due_ns < next_ns:
                     next_ns = due_ns
-        if next_ns < 0:
-            self.is_armed = False
+        if next_ns >= 0:
+            self.is_quiet = False
+            return (next_ns - now_ns) / 1e9
+        if self.is_quiet or self.linger_ns == 0:
+            self.is_armed = self.is_quiet = False
             return None
-        return (next_ns - now_ns) / 1e9
+        # Look once more before sleeping for good: a program that flushes by itself, a transaction
+        # after the other, need not wake its helper for each.
+        self.is_quiet = True
+        return self.linger_ns / 1e9
 
     def _send_all(self):
         """Send everything that is queued, whatever its age."""

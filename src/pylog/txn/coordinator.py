@@ -75,6 +75,11 @@ class TransactionCoordinator:
         """The one of a LogDir."""
         return log_dir.attached(cls)
 
+    @property
+    def is_of_parent(self) -> bool:
+        """Whether it was made before a fork, by the parent."""
+        return self._lock.is_of_parent
+
     def close(self) -> None:
         """Give up the lock, and with it every proof of life."""
         self._lock.close()

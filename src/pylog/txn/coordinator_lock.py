@@ -40,6 +40,7 @@ _BUSY = frozenset({errno.EAGAIN, errno.EACCES})
 
 _open_fds: set[int] = set()
 _open_fds_lock = threading.RLock()
+_fork_count = 0
 
 
 class CoordinatorLock:
@@ -53,7 +54,7 @@ class CoordinatorLock:
     def __init__(self, folder: str) -> None:
         self._path = os.path.join(folder, LOCK_FILE)
         self._fd = -1
-        self._process_id = os.getpid()
+        self._fork_count = _fork_count
         self._alive: set[tuple[int, int]] = set()
         self.threads = threading.RLock()
 
@@ -70,7 +71,7 @@ class CoordinatorLock:
         with _open_fds_lock:
             fd, self._fd = self._fd, -1
             self._alive.clear()
-            if fd >= 0 and self._process_id == os.getpid():
+            if fd >= 0 and self._fork_count == _fork_count:
                 _open_fds.discard(fd)
                 os.close(fd)
 
@@ -81,7 +82,7 @@ class CoordinatorLock:
     @property
     def is_of_parent(self) -> bool:
         """Whether this handle was made before a fork, by the parent."""
-        return self._process_id != os.getpid()
+        return self._fork_count != _fork_count
 
     # ---- the mutex ----
 
@@ -117,8 +118,10 @@ class CoordinatorLock:
 
     def give(self) -> None:
         """Let others be the coordinator."""
-        with contextlib.suppress(OSError):  # closed meanwhile
+        try:  # noqa: SIM105 (it is in the way of every transaction)
             fcntl.fcntl(self._fd, fcntl.F_OFD_SETLK, _GIVE_MUTEX)
+        except OSError:
+            pass  # closed meanwhile
 
     # ---- who is alive ----
 
@@ -130,13 +133,12 @@ class CoordinatorLock:
 
     def release(self, producer_id: int, epoch: int) -> None:
         """Say that the producer with this identity is no more. Idempotent."""
-        if self.is_of_parent:
+        if self.is_of_parent or (producer_id, epoch) not in self._alive:
             return
         with self.threads:
-            if (producer_id, epoch) in self._alive:
-                self._alive.discard((producer_id, epoch))
-                with contextlib.suppress(OSError):
-                    self._lock(fcntl.F_UNLCK, producer_id, epoch)
+            self._alive.discard((producer_id, epoch))
+            with contextlib.suppress(OSError):
+                self._lock(fcntl.F_UNLCK, producer_id, epoch)
 
     def has(self, producer_id: int, epoch: int) -> bool:
         """Return whether the producer with this identity is in this process."""
@@ -182,8 +184,9 @@ def _live_byte(producer_id: int, epoch: int) -> int:
 
 def _forget_parent() -> None:
     """In a forked child: a copy of the descriptor would keep the parent alive for ever."""
-    global _open_fds_lock
+    global _open_fds_lock, _fork_count
     _open_fds_lock = threading.RLock()
+    _fork_count += 1
     for fd in _open_fds:
         os.close(fd)
     _open_fds.clear()

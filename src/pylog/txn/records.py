@@ -34,6 +34,7 @@ Source: Kafka TransactionLog, TransactionLogKey.json, TransactionLogValue.json.
 """
 
 import struct
+from functools import lru_cache
 from itertools import chain, groupby
 
 from logcore.errors import UnsupportedFormatError
@@ -60,6 +61,7 @@ _PREVIOUS_PRODUCER_ID, _NEXT_PRODUCER_ID, _CLIENT_TRANSACTION_VERSION = 0, 1, 2
 # ---- write --------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=256)
 def encode_key(transactional_id: str) -> bytes:
     """Return the key of a transactional id.
 
@@ -85,27 +87,24 @@ def encode_value(metadata: TransactionMetadata, version: int = VALUE_VERSION) ->
         metadata.state,
     )
     times = _TIMES.pack(metadata.last_update_timestamp_ms, metadata.start_timestamp_ms)
-    topics = _by_topic(metadata)
+    partitions = None if metadata.state == TransactionState.EMPTY else metadata.partitions
     if version == 0:
-        return head + _encode_partitions_0(topics) + times
-    return head + _encode_partitions_1(topics) + times + _encode_tagged(metadata)
+        return head + _encode_partitions_0(partitions) + times
+    return head + _encode_partitions_1(partitions) + times + _encode_tagged(metadata)
 
 
-def _by_topic(metadata: TransactionMetadata) -> list[tuple[str, list[int]]] | None:
-    if metadata.state == TransactionState.EMPTY:
-        return None
-    if len(metadata.partitions) < 2:
-        return [(topic, [number]) for topic, number in metadata.partitions]
-    ordered = sorted(metadata.partitions)
+def _by_topic(partitions: frozenset[Partition]) -> list[tuple[str, list[int]]]:
+    ordered = sorted(partitions)
     return [
         (topic, [number for _, number in group])
         for topic, group in groupby(ordered, key=lambda partition: partition[0])
     ]
 
 
-def _encode_partitions_0(topics: list[tuple[str, list[int]]] | None) -> bytes:
-    if topics is None:
+def _encode_partitions_0(partitions: frozenset[Partition] | None) -> bytes:
+    if partitions is None:
         return _INT.pack(-1)
+    topics = _by_topic(partitions)
     parts = [_INT.pack(len(topics))]
     for topic, numbers in topics:
         name = topic.encode()
@@ -114,9 +113,11 @@ def _encode_partitions_0(topics: list[tuple[str, list[int]]] | None) -> bytes:
     return b"".join(parts)
 
 
-def _encode_partitions_1(topics: list[tuple[str, list[int]]] | None) -> bytes:
-    if topics is None:
+@lru_cache(maxsize=256)  # a producer writes to the same ones again and again
+def _encode_partitions_1(partitions: frozenset[Partition] | None) -> bytes:
+    if partitions is None:
         return b"\x00"
+    topics = _by_topic(partitions)
     parts = [_uvarint(len(topics) + 1)]
     for topic, numbers in topics:
         name = topic.encode()

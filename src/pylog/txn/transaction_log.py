@@ -52,8 +52,12 @@ class TransactionLog:
         Raises:
             KafkaException: what making or opening them raised.
         """
-        if self._logs and not any(log.is_closed for log in self._logs):
-            return True
+        for log in self._logs:
+            if log.is_closed:
+                break
+        else:
+            if self._logs:
+                return True
         if create:
             open_partition(log_dir, TRANSACTIONS_TOPIC, "")
         try:

@@ -16,7 +16,6 @@ new producer. What decides and what writes stands in coordinator.py.
 Source: librdkafka rdkafka_txnmgr.c; confluent_kafka.Producer for the arguments.
 """
 
-import os
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
@@ -60,7 +59,6 @@ class TransactionalProducer(Accumulator):
         self._is_idempotent = bool(config["enable.idempotence"])
         self._transaction_timeout_ms: int = config["transaction.timeout.ms"]
         self._commits_durably = config["acks"] not in (0, 1)
-        self._process_id = os.getpid()
         self._phase = _INIT
         self._trouble: KafkaError | None = None  # why it must be aborted, or is over for good
         self._identity = (-1, -1)
@@ -290,7 +288,7 @@ class TransactionalProducer(Accumulator):
 
     def _leave_transactions(self) -> None:
         """The producer is being closed: abort what is open, and let the others know."""
-        if self._transactional_id is None or self._process_id != os.getpid():
+        if self._transactional_id is None or self._coordinator.is_of_parent:
             return
         try:
             if self._phase in _WRITING or self._phase in (_ABORTABLE, _BEGIN_ABORT):
@@ -341,7 +339,7 @@ class TransactionalProducer(Accumulator):
                     "The Transactional API requires transactional.id to be configured",
                 )
             )
-        if self._process_id != os.getpid():
+        if self._coordinator.is_of_parent:
             refuse_forked()
         if self._phase not in phases:
             raise self._exception()

@@ -355,9 +355,12 @@ def test_producer_that_ends_aborts_its_transaction(folder, log_dir, way):
         producer.close()
         assert code_of(producer.commit_transaction) == KafkaError._STATE
     del producer
-    gc.collect()
-    # Its helper thread may be the last to let go of it.
-    wait_for(lambda: log_dir.partition("t", 0).last_stable_offset == 2)
+
+    def is_over():
+        gc.collect()  # again: its helper thread may have been the last to let go of it
+        return log_dir.partition("t", 0).last_stable_offset == 2
+
+    wait_for(is_over)
     assert committed(log_dir) == []
 
 
