@@ -65,8 +65,8 @@ class Worker:
     def dawdle(self, phase: str) -> None:
         """Tell what comes next, and now and then leave the nemesis time to come before it."""
         self.turn(phase)
-        if self.chooses(0.1):
-            self.think(0.002)
+        if self.chooses(0.2):
+            self.think(0.005)
 
     def think(self, mean_s: float) -> None:
         """Do nothing for a while, so that those with dearer operations get their share."""
