@@ -74,31 +74,37 @@ def _check_invented(facts: Facts, group: str, commits: list[OffsetCommit]) -> It
 def _check_owners(facts: Facts, group: str, commits: list[OffsetCommit]) -> Iterator[Anomaly]:
     """A partition of a generation has one owner, and older generations commit nothing.
 
-    The number of an OWN's entry, and of a COMMIT's, is the generation.
+    The number of an OWN's entry, and of a COMMIT's, is the generation. Who comes up with the
+    group.instance.id of another takes its place in the same generation, and fences it.
     """
+    members = {history.process: history for history in facts.histories if history.group == group}
+    instances = {process: found.facts.get("instance") for process, found in members.items()}
     owners: dict[tuple[int, int], int] = {}
     since: defaultdict[int, list[tuple[int, int, int]]] = defaultdict(list)
-    for history in facts.histories:
-        if history.group != group:
-            continue
+    for process, history in members.items():
         for event in history.events:
             if event.kind != Kind.OWN or event.result != Result.OK:
                 continue
             for key, _, generation, _ in event.entries:
-                owner = owners.setdefault((key, generation), history.process)
-                if owner != history.process:
+                owner = owners.setdefault((key, generation), process)
+                is_successor = instances[owner] is not None and (
+                    instances[owner] == instances[process]
+                )
+                if owner != process and not is_successor:
                     yield Anomaly(
                         "two-owners",
-                        f"group {group}: {key} was given to {owner} and to {history.process} in "
+                        f"group {group}: {key} was given to {owner} and to {process} in "
                         f"generation {generation}",
                     )
-                since[key].append((event.time_ns, generation, history.process))
+                since[key].append((event.time_ns, generation, process))
     for commit in commits:
         if commit.ok_ns == NEVER or not commit.generation:
             continue
         for time_ns, generation, owner in since[commit.key]:
-            is_newer = generation > commit.generation and time_ns < commit.invoke_ns
-            if is_newer and owner != commit.process:
+            if owner == commit.process or time_ns > commit.invoke_ns:
+                continue
+            is_successor = generation == commit.generation and owner > commit.process
+            if generation > commit.generation or is_successor:
                 yield Anomaly(
                     "two-owners",
                     f"group {group}: process {commit.process} of generation {commit.generation} "

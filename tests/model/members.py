@@ -26,9 +26,17 @@ class Member:
         group: its id.
         isolation: level.
         strategy: how partitions are shared out.
+        instance: of a static member.
     """
 
-    def __init__(self, worker: Worker, group: str, isolation: str, strategy: str):
+    def __init__(
+        self,
+        worker: Worker,
+        group: str,
+        isolation: str,
+        strategy: str,
+        instance: str | None = None,
+    ):
         self._worker, self._journal = worker, worker.journal
         self._positions: dict[int, int | None] = {}  # of what it owns
         self.consumer = pylog.Consumer({
@@ -39,6 +47,7 @@ class Member:
             "auto.offset.reset": "earliest",
             "session.timeout.ms": SESSION_TIMEOUT_MS,
             "partition.assignment.strategy": strategy,
+            **({} if instance is None else {"group.instance.id": instance}),
         })  # fmt: skip
         self.consumer.subscribe(
             [EVENTS], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._revoked
@@ -110,19 +119,29 @@ class Member:
         self._journal.ok(Kind.SEEK, [(key, 0, 0, max(at, 0)) for key, at in found.items()])
 
 
-def belong(worker: Worker, group: str, strategy: str) -> None:
+def belong(worker: Worker, group: str, strategy: str, instance: str | None) -> None:
     """Read events as a member, and commit now and then; leave at last."""
-    member = Member(worker, group, "read_uncommitted", strategy)
+    member = Member(worker, group, "read_uncommitted", strategy, instance)
+    try:
+        _take_part(worker, member)
+    except KafkaException as exception:
+        if exception.args[0].code() != KafkaError.FENCED_INSTANCE_ID:
+            raise
+        worker.journal.fail(Kind.POLL, KafkaError.FENCED_INSTANCE_ID)
+    else:
+        member.commit()
+    member.consumer.close()
+    worker.journal.ok(Kind.END)
+    worker.turn()
+
+
+def _take_part(worker: Worker, member: Member) -> None:
     while not worker.chooses(0.005):
         member.read()
         if worker.chooses(0.3):
             member.commit()
         if worker.chooses(0.05):
             member.ask_committed()
-    member.commit()
-    member.consumer.close()
-    worker.journal.ok(Kind.END)
-    worker.turn()
 
 
 def tell_offsets(folder: str, journal: Journal, group: str) -> None:

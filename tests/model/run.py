@@ -61,7 +61,7 @@ def slots(seed: int) -> list[Slot]:
         _writer("writer-2"),
         _reader("read_uncommitted"),
         _reader("read_committed"),
-        *(_member(strategies[MEMBERS]) for _ in range(3)),
+        *(_member(strategies[MEMBERS], instance) for instance in ("static", None, None)),
         *(_copier(f"copier-{number}", strategies[COPIERS]) for number in range(3)),
         Slot("cleaner", cleaners.clean, {}, ("clean",)),
     ]
@@ -79,9 +79,14 @@ def _writer(transactional_id: str) -> Slot:
     return Slot("writer", work, facts, ("send", "end-transaction"), 2)
 
 
-def _member(strategy: str) -> Slot:
-    work = partial(members.belong, group=MEMBERS, strategy=strategy)
-    facts = {"group": MEMBERS, "isolation": "read_uncommitted", "strategy": strategy}
+def _member(strategy: str, instance: str | None) -> Slot:
+    work = partial(members.belong, group=MEMBERS, strategy=strategy, instance=instance)
+    facts = {
+        "group": MEMBERS,
+        "isolation": "read_uncommitted",
+        "strategy": strategy,
+        "instance": instance,
+    }
     return Slot("member", work, facts, ("read", "commit"), 2)
 
 

@@ -453,6 +453,24 @@ def test_a_commit_of_an_old_generation_that_is_refused_is_well(story: Story):
     assert story.found() == set()
 
 
+def test_who_takes_the_place_of_its_namesake_is_no_second_owner(story: Story):
+    records = records_in_0(story, 2)
+    first, second = (
+        story.process("member", group="g", isolation="read_uncommitted", instance="one")
+        for _ in range(2)
+    )
+    first.own(0, 1)
+    first.poll(0, records[0])
+    first.commit(0, 1, 1)
+    second.own(0, 1)
+    second.poll(0, records[1])
+    second.commit(0, 2, 1)
+    story.end({0: records}, offsets={"g": {0: 2}})
+    assert story.found() == set()
+    first.commit(0, 2, 1)
+    assert story.found() == {"two-owners"}
+
+
 def test_a_group_that_is_past_a_record_it_never_read_is_found(story: Story):
     records = records_in_0(story, 3)
     worker = member(story)
