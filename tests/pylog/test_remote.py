@@ -158,6 +158,12 @@ def test_a_partition_goes_both_ways():
     back = translate.from_peer([theirs])[0]
     assert type(back) is TopicPartition
     assert (back, back.offset, back.metadata, back.leader_epoch) == (ours, 40, "note", 7)
+    for more in ({}, {"metadata": "x"}, {"leader_epoch": 3}):
+        theirs = translate.to_peer(TopicPartition("t", 1, 2, **more))
+        assert (theirs.metadata, theirs.leader_epoch) == (
+            more.get("metadata"),
+            more.get("leader_epoch"),
+        )
     assert translate.to_peer("not a partition") == "not a partition"
 
 

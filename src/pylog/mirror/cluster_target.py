@@ -5,6 +5,7 @@ A transaction that a killed mirror left open is aborted by the next one, which h
 transactional.id; a mirror that still runs is fenced by it.
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,6 +20,10 @@ from pylog.producer import Producer
 _ATTEMPTS = 5
 
 
+def _ignore(_: KafkaError) -> None:
+    pass
+
+
 class ClusterTarget:
     """The writing end of a mirror into a cluster."""
 
@@ -30,6 +35,7 @@ class ClusterTarget:
                 "linger.ms": 20,
                 "queue.buffering.max.messages": 1_000_000,
                 "compression.type": compression,
+                "error_cb": _ignore,  # what is fatal comes out of the commit
                 **place.config,
                 "transactional.id": f"pylog-mirror-{source_id}",
             }
@@ -117,8 +123,9 @@ class ClusterTarget:
 
     def close(self) -> None:
         """Let go of the cluster."""
-        self._producer.purge()
-        self._producer.close(TIMEOUT_S)
+        with contextlib.suppress(KafkaException):  # what it says was said before
+            self._producer.purge()
+            self._producer.close(TIMEOUT_S)
 
 
 def _noting(offsets: list[int], index: int) -> Callable[[KafkaError | None, Message], None]:

@@ -32,6 +32,14 @@ def translates_errors(method: Callable[_P, _R]) -> Callable[_P, _R]:
             return method(*args, **kwargs)
         except PeerError as error:
             raise exception_from_peer(error) from error
+        except SystemError as error:
+            # confluent_kafka goes on calling callbacks after a fatal error has been raised.
+            cause = error.__cause__
+            while isinstance(cause, SystemError):
+                cause = cause.__cause__
+            if not isinstance(cause, PeerError):
+                raise
+            raise exception_from_peer(cause) from cause
 
     return call
 

@@ -1,5 +1,6 @@
 """RemoteProducer: pylog.Producer on a cluster, over confluent_kafka.Producer."""
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -156,11 +157,15 @@ class RemoteProducer(Producer):
         """
         if self._is_closed:
             return True
-        left = self._peer.flush(timeout)
-        self._is_closed = True
-        if left:
-            self._peer.purge()  # or its close() would wait for them
-        self._peer.close()
+        try:
+            left = self._peer.flush(timeout)
+            if left:
+                self._peer.purge()  # or its close() would wait for them
+        finally:
+            self._is_closed = True
+            # It ends a transaction that there may be none of, and repeats what was fatal.
+            with contextlib.suppress(PeerError, SystemError):
+                self._peer.close()
         return bool(left == 0)
 
     def __len__(self) -> int:

@@ -63,11 +63,9 @@ def _partition_from_peer(theirs: Any) -> TopicPartition:
 
 def _partition_to_peer(ours: TopicPartition) -> Any:
     place = (ours.topic, ours.partition, ours.offset)
-    if ours.leader_epoch is not None:  # confluent_kafka takes no None for it
-        return confluent_kafka.TopicPartition(*place, ours.metadata, ours.leader_epoch)
-    if ours.metadata is not None:
-        return confluent_kafka.TopicPartition(*place, ours.metadata)
-    return confluent_kafka.TopicPartition(*place)
+    more: dict[str, Any] = {"metadata": ours.metadata, "leader_epoch": ours.leader_epoch}
+    given = {name: value for name, value in more.items() if value is not None}
+    return confluent_kafka.TopicPartition(*place, **given)
 
 
 # ---- admin --------------------------------------------------------------------------------------
