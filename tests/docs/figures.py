@@ -16,7 +16,9 @@ README = ROOT / "README.md"
 # The table's lines, by their names in benchmarks/rows.py.
 ROWS = (
     "produce", "produce-all", "append-many", "consume", "consume-value", "poll", "columns",
-    "two-processes", "latency", "latency-busy", "disk", "memory", "open-killed", "open-rebooted",
+    "two-processes", "idempotent", "transactions", "transactions-all", "committed",
+    "latency", "latency-busy", "rebalance", "takeover", "disk", "memory",
+    "open-killed", "open-rebooted",
 )  # fmt: skip
 VALUE_BYTES = 100
 

@@ -1,6 +1,16 @@
-"""Runs by hand: `python -m tests.model --operations 100000 --seed 7`.
+"""The history checker by hand: `python -m tests.model --operations 100000 --seed 7`.
 
-More than a million operations are several runs, each in a new folder, with the seeds that follow.
+A run is a dozen processes on one folder: producers, transactional writers, readers, members of a
+group, read-process-write copiers of another, and one who compacts what groups and transactions are
+kept in. They are killed, stopped, and usurped while stopped. Each writes down what it begins and what
+it was told (history.py); when all are dead the log is read once more, and all of it is checked
+(verdict.py): for what Jepsen looks for in Kafka, and for each input having one output.
+
+An operation is a record handed to produce(), a record that a poll returned, or one other call; each
+kind is counted in the report. More than a million are several runs, each in a new folder, with the
+seeds that follow.
+
+Source: jepsen.tests.kafka for the names and meanings of anomalies.
 """
 
 import argparse
@@ -17,7 +27,11 @@ MAX_OPERATIONS = 1_000_000
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run, print, and return 1 when something was found; its folder is then kept."""
-    parser = argparse.ArgumentParser(prog="tests.model", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="tests.model",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--operations", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=None, help="of a run that is to be repeated")
     parser.add_argument("--keep", action="store_true", help="keep the folder")
