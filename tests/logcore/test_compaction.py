@@ -307,6 +307,36 @@ def test_what_is_not_stable_is_left_alone(tmp_path: Path) -> None:
         assert [each[0] for each in read_all(log)] == [1, 2, 3]
 
 
+@pytest.mark.parametrize("is_commit", [True, False])
+def test_a_marker_stays_until_a_horizon_after_its_last_batch(
+    tmp_path: Path, is_commit: bool
+) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    with open_log(tmp_path) as log:
+        for sequence, key in enumerate([b"a", b"b"]):  # the second keeps the producer known
+            log.append(keyed_batch([(key, b"old")], producer=(7, 0, sequence, True)))
+            log.append_marker(7, 0, is_commit)
+        log.roll()
+        fill(log, [(b"a", b"new"), (b"b", b"new")])
+        aborted = [(7, 0, 1), (7, 2, 3)]
+        assert log.aborted_transactions(0, 9) == ([] if is_commit else aborted)
+
+        def offsets_left(at_ms: int) -> list[int]:
+            assert compact(log, at_ms) is not None
+            return [view.base_offset for view in headers_of(tmp_path)]
+
+        assert offsets_left(now_ms) == [1, 2, 3, 4], "the batch went; this pass still met it"
+        assert not headers_of(tmp_path)[0].attributes & 0x40
+        assert log.aborted_transactions(0, 9) == ([] if is_commit else aborted)
+        assert offsets_left(now_ms) == [1, 2, 3, 4]
+        assert headers_of(tmp_path)[0].attributes & 0x40
+        assert headers_of(tmp_path)[0].base_timestamp_ms == now_ms + HOUR_MS
+        assert log.aborted_transactions(0, 9) == ([] if is_commit else aborted[1:])
+        assert offsets_left(now_ms + HOUR_MS - 1) == [1, 2, 3, 4]
+        assert offsets_left(now_ms + HOUR_MS) == [2, 3, 4]
+        assert log.append_marker(7, 1, True) == 6, "the producer goes on"
+
+
 def test_keys_that_do_not_fit_take_several_passes(tmp_path: Path) -> None:
     with open_log(tmp_path) as log:
         for turn in range(3):
