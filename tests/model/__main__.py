@@ -2,8 +2,8 @@
 
 A run is a dozen processes on one folder: producers, transactional writers, readers, members of a
 group, read-process-write copiers of another, and one who compacts what groups and transactions are
-kept in. They are killed, stopped, and usurped while stopped. Each writes down what it begins and what
-it was told (history.py); when all are dead the log is read once more, and all of it is checked
+kept in. They are killed, stopped, and usurped while stopped. Each writes down what it begins and
+what it was told (history.py); when all are dead the log is read once more, and all of it is checked
 (verdict.py): for what Jepsen looks for in Kafka, and for each input having one output.
 
 An operation is a record handed to produce(), a record that a poll returned, or one other call; each
