@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from logcore.batch import BatchBuilder, iter_batches
-from logcore.errors import LogClosedError, LogError
+from logcore.errors import LogClosedError, LogError, OffsetOutOfRangeError
 from logcore.log import Log
 from pylog.errors import KafkaError, KafkaException, from_log_error
 from pylog.internal_topics import TRANSACTIONS_TOPIC, open_partition, partition_of
@@ -170,6 +170,8 @@ class TransactionLog:
                     offset = batch.next_offset
                     yield offset - 1, None, offset
         except LogError as error:
+            if isinstance(error, OffsetOutOfRangeError | LogClosedError):
+                self._logs = []  # shortened or deleted behind our back: to be opened anew
             raise from_log_error(error) from error
 
     def _decode(self, key: bytes | None, value: bytes | None, offset: int) -> Entry | None:

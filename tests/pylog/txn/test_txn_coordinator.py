@@ -156,6 +156,31 @@ def test_living_transaction_is_neither_abandoned_nor_hanging(folder, log_dir, co
     assert committed(log_dir) == ["alive"]
 
 
+def test_commit_of_a_producer_that_is_stuck_half_way_is_finished_for_it(log_dir, coordinator):
+    write_batch(log_dir, 5, 0, "decided")
+    write_states(coordinator, metadata(5, 0, S.ONGOING), metadata(5, 1, S.PREPARE_COMMIT))
+    coordinator._lock.claim(5, 1)  # it lives, as a process does that was stopped
+    watcher = TransactionCoordinator(log_dir, clock_ms=lambda: 60_000)
+    watcher.complete_abandoned()
+    assert committed(log_dir) == []
+    watcher = TransactionCoordinator(log_dir, clock_ms=lambda: 60_001)
+    watcher.complete_abandoned()
+    assert committed(log_dir) == ["decided"]
+    assert coordinator.end("x", 5, 0, True, is_durable=True) == (5, 1)  # it goes on, and asks
+
+
+def test_log_that_was_shortened_is_read_anew(log_dir, coordinator):
+    coordinator.init_producer_id("x", 1000)
+    reader = TransactionCoordinator(log_dir)
+    assert set(reader.transactions()) == {"x"}
+    log = log_dir.partition(TRANSACTIONS_TOPIC, 0)
+    for _ in range(3):
+        coordinator.init_producer_id("y", 1000)
+    log.delete_records(log.log_end_offset - 1)
+    assert code_of(reader.transactions) == KafkaError.OFFSET_OUT_OF_RANGE
+    assert set(reader.transactions()) == {"y"}
+
+
 def test_topic_that_was_deleted_does_not_stop_a_commit(folder, log_dir):
     log_dir.create_topic("gone", 1)
     with pylog.Producer({"log.dir": folder, "acks": 1, "transactional.id": "x"}) as producer:
