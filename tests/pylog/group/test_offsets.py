@@ -387,6 +387,7 @@ def test_a_flipped_bit_is_an_error_that_names_the_folder_and_what_to_do(log_dir,
 
 def test_foreign_records_are_an_error_each_time_and_not_wrong_offsets(log_dir, offsets):
     offsets.commit("g", {P0: OffsetAndMetadata(5)})
+    assert numbers(offsets, "g") == {P0: 5}
     builder = BatchBuilder()
     builder.append(0, b"\0\1key", b"of somebody else")
     open_partition(log_dir, OFFSETS_TOPIC, "g").append(builder.build())
