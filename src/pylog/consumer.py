@@ -91,7 +91,7 @@ class Consumer(Fetcher):
             self._group.before_drop(dropped)
         self._set_fetches(fetches)
         if fetches:
-            self._group.start_timer()
+            self._group.offsets.start_timer()
 
     def _make_fetch(self, wanted: TopicPartition) -> PartitionFetch:
         if not isinstance(wanted, TopicPartition):
@@ -195,7 +195,7 @@ class Consumer(Fetcher):
         offset = fetch.start_offset
         if offset in (OFFSET_INVALID, OFFSET_STORED):
             try:
-                stored = self._group.start_offset(fetch.topic, fetch.partition)
+                stored = self._group.offsets.start_offset(fetch.topic, fetch.partition)
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.UNSTABLE_OFFSET_COMMIT:
                     raise
@@ -416,7 +416,7 @@ class Consumer(Fetcher):
             RuntimeError: the consumer is closed.
         """
         self._check_open()
-        return self._group.commit(message, offsets, asynchronous)
+        return self._group.offsets.commit(message, offsets, asynchronous)
 
     def store_offsets(
         self,
@@ -435,7 +435,7 @@ class Consumer(Fetcher):
             RuntimeError: the consumer is closed.
         """
         self._check_open()
-        self._group.store_offsets(message, offsets)
+        self._group.offsets.store_offsets(message, offsets)
 
     def committed(
         self, partitions: Sequence[TopicPartition], timeout: float | None = None
@@ -451,7 +451,7 @@ class Consumer(Fetcher):
             RuntimeError: the consumer is closed.
         """
         self._check_open()
-        return self._group.committed(partitions, timeout)
+        return self._group.offsets.committed(partitions, timeout)
 
     def consumer_group_metadata(self) -> ConsumerGroupMetadata:
         """Who this consumer is in its group, for Producer.send_offsets_to_transaction."""

@@ -93,7 +93,7 @@ def commit(
             _check_owners(group, group_metadata.member_id, offsets)
             GroupOffsets.of(log_dir).commit(group_metadata.group_id, offsets, producer_stamp)
     except GroupError as error:
-        text = f"Commit failed: {KafkaError(error.code).str()}: {error.reason}"
+        text = f"Commit failed: {error.describe()}"
         raise KafkaException(KafkaError(error.code, text)) from None
     except LogError as error:
         raise as_kafka_exception(error, log_dir.path) from error

@@ -1,9 +1,10 @@
-"""What the state machine of groups works on: members, requests, results, errors."""
+"""What groups work on: members, requests, results, events for the application, errors."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 from pylog.error_codes import ERROR_CODES, ErrorCodes
+from pylog.errors import KafkaError
 
 NO_GENERATION = -1
 NO_SLOT = -1
@@ -32,6 +33,10 @@ class GroupError(Exception):
         super().__init__(code, reason)
         self.code = code
         self.reason = reason
+
+    def describe(self) -> str:
+        """Kafka's words for the code, and the reason."""
+        return f"{KafkaError(self.code).str()}: {self.reason}"
 
     def __str__(self) -> str:
         row = ERROR_CODES.get(self.code)
@@ -99,6 +104,44 @@ class JoinResult:
     protocol: str
     leader: str
     members: tuple[tuple[str, str | None, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MemberConfig:
+    """What a member is, from the consumer's configuration."""
+
+    strategies: tuple[str, ...]
+    instance_id: str | None
+    client_id: str
+    session_timeout_ms: int
+    heartbeat_interval_ms: int
+    max_poll_interval_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something for the application.
+
+    Attributes:
+        kind: "assign", "revoke", "lost" or "error".
+        partitions: (topic, partition) that come, or go.
+        is_incremental: the others stay.
+        error, topic: of an error.
+    """
+
+    kind: str
+    partitions: tuple[tuple[str, int], ...] = ()
+    is_incremental: bool = False
+    error: KafkaError | None = None
+    topic: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who commits: a member in a generation."""
+
+    member_id: str = ""
+    generation: int = NO_GENERATION
 
 
 def new_member(request: JoinRequest, now_ms: int) -> Member:

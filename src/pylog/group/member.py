@@ -16,22 +16,28 @@ Source: librdkafka rdkafka_cgrp.c, Kafka AbstractCoordinator.
 """
 
 import contextlib
-import re
 import threading
 import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from logcore.errors import LogError
 from pylog.errors import KafkaError, KafkaException
 from pylog.folder_errors import as_kafka_exception
 from pylog.group import assignors, protocol
-from pylog.group.group_types import NO_GENERATION, GroupError, JoinRequest, JoinResult
+from pylog.group.group_types import (
+    NO_GENERATION,
+    Event,
+    GroupError,
+    Identity,
+    JoinRequest,
+    JoinResult,
+    MemberConfig,
+)
 from pylog.group.protocol import Partition
 from pylog.group.shared_group import Place, SharedGroup
-from pylog.internal_topics import is_internal
+from pylog.group.subscription import match_topics
 from pylog.log_dir import LogDir
 
 # How soon the death of another member is seen at the latest; alone, there is nobody to watch.
@@ -44,44 +50,6 @@ _FENCED = (
     KafkaError.ILLEGAL_GENERATION,
     KafkaError.COORDINATOR_NOT_AVAILABLE,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class MemberConfig:
-    """What a member is, from the consumer's configuration."""
-
-    strategies: tuple[str, ...]
-    instance_id: str | None
-    client_id: str
-    session_timeout_ms: int
-    heartbeat_interval_ms: int
-    max_poll_interval_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something for the application.
-
-    Attributes:
-        kind: "assign", "revoke", "lost" or "error".
-        partitions: that come, or go.
-        is_incremental: the others stay.
-        error, topic: of an error.
-    """
-
-    kind: str
-    partitions: tuple[Partition, ...] = ()
-    is_incremental: bool = False
-    error: KafkaError | None = None
-    topic: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who commits: a member in a generation."""
-
-    member_id: str = ""
-    generation: int = NO_GENERATION
 
 
 class GroupMember:
@@ -346,7 +314,7 @@ class GroupMember:
             self._lose()
             return True
         self._phase = "unjoined"
-        self._report(KafkaError(error.code, f"JoinGroup failed: {describe(error)}"))
+        self._report(KafkaError(error.code, f"JoinGroup failed: {error.describe()}"))
         return False
 
     def _may_join(self) -> bool:
@@ -509,27 +477,6 @@ class GroupMember:
         if error.code() != self._last_error:
             self._last_error = error.code()
             self._post(Event("error", error=error))
-
-
-def match_topics(patterns: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
-    """The topics of a subscription: names as they are, and what its expressions match.
-
-    Internal topics are there for who names them: an expression that takes in the offsets' topic
-    would read its own commits. (Java's client does so, librdkafka does not.)
-    """
-    found = set()
-    for pattern in patterns:
-        if not pattern.startswith("^"):
-            found.add(pattern)
-            continue
-        expression = re.compile(pattern)
-        found.update(name for name in known if expression.search(name) and not is_internal(name))
-    return tuple(sorted(found))
-
-
-def describe(error: GroupError) -> str:
-    """Kafka's words for an error of the group, and the reason."""
-    return f"{KafkaError(error.code).str()}: {error.reason}"
 
 
 def _now_ms() -> int:
