@@ -17,7 +17,8 @@ CLIENTS = (
     "txn/transactional_producer.py",
     "consumer.py",
     "admin.py",
-    "group/subscriber.py", "group/offset_keeper.py",
+    "group/subscriber.py",
+    "group/offset_keeper.py",
 )
 
 # What each property does on a folder; those that are not here are checked, kept and do nothing.

@@ -184,6 +184,9 @@ class GroupMember:
             except (LogError, OSError) as error:
                 self._report(as_kafka_exception(error, self._log_dir.path).args[0])
                 slice_s = _RETRY_S
+            except Exception as error:  # for the application to see: nobody waits for this thread
+                self._report(KafkaError(KafkaError._FAIL, f"group member: {error!r}"))
+                slice_s = _RETRY_S
             if slice_s > 0 and not self._is_stopping:
                 bell.wait(seen, slice_s)
 

@@ -34,6 +34,7 @@ from pylog.errors import KafkaError, KafkaException
 from pylog.folder_errors import as_kafka_exception, refuse
 from pylog.group import group_record, state_file
 from pylog.group.group_types import MAX_MEMBERS, NO_SLOT, GroupError, Member
+from pylog.group.offsets import GroupOffsets
 from pylog.group.private_files import close_private, fork_count, open_private
 from pylog.group.states import Group
 from pylog.log_dir import LogDir
@@ -108,7 +109,7 @@ class SharedGroup:
         self._boot = boot_id()
         self._thread_lock = threading.Lock()
         self._fd = -1
-        self._cached: tuple[bytes, Group] = (b"", Group(group_id))
+        self._cached: tuple[bytes | None, Group] = (None, Group(group_id))
         self._open_files()
 
     @classmethod
@@ -198,11 +199,12 @@ class SharedGroup:
             )
         with self._thread_lock:
             try:
-                self._take_mutex()
-                try:
+                try:  # before it is taken: Ctrl-C may come as soon as it is
+                    self._take_mutex()
                     yield
                 finally:
-                    _ofd_lock(self._fd, fcntl.F_UNLCK, _MUTEX_BYTE)
+                    if self._fd >= 0:
+                        _ofd_lock(self._fd, fcntl.F_UNLCK, _MUTEX_BYTE)
             except OSError as error:
                 raise as_kafka_exception(error, self._path) from error
 
@@ -256,7 +258,7 @@ class SharedGroup:
 
     def _decode(self, data: bytes) -> Group:
         found = state_file.decode(data, self._boot, self.group_id)
-        return found if found is not None else Group(self.group_id)
+        return found if found is not None else Group(self.group_id, generation=self._recorded())
 
     def _store(self, data: bytes) -> None:
         temporary = self._path + STATE_SUFFIX + ".tmp"
@@ -269,6 +271,14 @@ class SharedGroup:
         """Remove the state: the group begins anew. While it is `held`, and has no members."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._path + STATE_SUFFIX)
+
+    def _recorded(self) -> int:
+        """The generation that was recorded last, for when the state is gone."""
+        with contextlib.suppress(KafkaException):
+            known = GroupOffsets.of(self._log_dir).group_metadata(self.group_id)
+            if known is not None:
+                return max(known.generation, 0)
+        return 0
 
     # ---- who is alive ----
 

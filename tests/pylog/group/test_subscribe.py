@@ -8,6 +8,7 @@ import pytest
 import pylog
 from pylog import Consumer, KafkaError, KafkaException, TopicPartition
 from pylog.admin import AdminClient, NewPartitions, NewTopic
+from pylog.group.offsets import GroupOffsets
 from pylog.group.shared_group import GROUPS_DIR, list_groups, peek
 from pylog.log_dir import LogDir
 
@@ -336,9 +337,27 @@ def test_a_state_folder_that_is_removed_is_made_anew(members, folder):
     members.settle()
 
 
+def test_a_generation_is_recorded_and_never_begins_again(members, folder):
+    members.add("a")
+    members.add("b")
+    members.settle()
+    members.close()
+    with LogDir.open(folder) as log_dir:
+        recorded = GroupOffsets.of(log_dir).group_metadata("g")
+        assert (recorded.protocol_type, recorded.members) == ("consumer", ())
+        os.unlink(os.path.join(folder, GROUPS_DIR, "g.state"))
+        members.add("a")
+        members.settle("a")
+        again = GroupOffsets.of(log_dir).group_metadata("g")
+    assert again.generation > recorded.generation
+    assert [member.client_id for member in again.members] == ["rdkafka"]
+    assert (again.protocol, again.leader) == ("range", members.consumers["a"].memberid())
+
+
 def test_the_metadata_for_a_transaction_says_who_this_is(members):
-    a = members.add("a", group_instance_id="one")
+    a = members.add("a", topics=(), group_instance_id="one")
     assert a.consumer_group_metadata().generation_id == -1
+    members.subscribe("a", ["t"])
     members.settle("a")
     metadata = a.consumer_group_metadata()
     assert (metadata.group_id, metadata.generation_id, metadata.group_instance_id) == (
