@@ -13,7 +13,7 @@ from pylog.group.shared_group import peek
 from pylog.log_dir import LogDir
 
 # What a busy machine may add to what is measured in docs/adr/0015.
-SLACK_S = 1.0
+SLACK_S = 2.0
 
 
 def share_a_topic(folder, topic="t", **conf):
@@ -125,7 +125,7 @@ def test_a_stopped_member_is_put_out_and_what_it_commits_then_is_refused(folder)
             until_said(other, "assign", [0, 1, 2, 3])
             sleeper.tell()
             sleeper.signal(signal.SIGCONT)
-            until_said(other, "assign", [2, 3])  # it came back
+            until_said(other, "assign")  # it came back, and shares
             assert sleeper.result() == ["UNKNOWN_MEMBER_ID", [4]]
     with Consumer({"log.dir": folder, "group.id": "g"}) as consumer:
         assert consumer.committed([TopicPartition("t", partition)])[0].offset < 0
@@ -166,7 +166,8 @@ def test_a_forked_child_neither_uses_nor_keeps_its_parents_membership(folder):
             time_s = time.monotonic()
             parent.process.kill()
             parent.process.wait()  # its child lives on
-            assert until_said(other, "assign", [0, 1, 2, 3]) - time_s < 0.1 + SLACK_S
+            moved_s = until_said(other, "assign", [0, 1, 2, 3]) - time_s
+            assert moved_s < 20  # its start, and not a session of 45 s
         parent.tell()
 
 
