@@ -17,11 +17,11 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.model.worker import PHASES, Words, Worker, open_journal
+from tests.model.worker import Words, Worker, open_journal
 
 _MAX_PROCESSES = 1 << 20
 _STUCK_S = 60.0
@@ -55,7 +55,7 @@ class Slot:
 
     role: str
     run: Callable[[Worker], None]
-    facts: dict[str, object]
+    facts: Mapping[str, object]
     aims: tuple[str, ...] = ("idle",)
     weight: int = 1
 
@@ -88,12 +88,14 @@ class Nemesis:
     def __init__(self, folder: str, notes: str, slots: Sequence[Slot], seed: int):
         self._folder, self._notes, self._slots, self._seed = folder, notes, slots, seed
         self._chance = random.Random(f"{seed} nemesis")
-        self._memory = mmap.mmap(-1, 16 * _MAX_PROCESSES)
+        self._memory = mmap.mmap(-1, 8 * Words.COUNT * _MAX_PROCESSES)
         self._words = memoryview(self._memory).cast("Q")
         self._next_process = 1
         self._living: dict[int, tuple[int, int]] = {}  # slot -> (process id, process)
         self._asleep: dict[int, float] = {}  # process id -> when it goes on
         self._zombies: dict[int, Zombie] = {}  # by process id
+        self._progress: dict[int, tuple[int, float]] = {}  # process -> turns, since when
+        self._progress_due_s = 0.0
         self._done = 0  # operations of those that have ended
         self.counts: Counter[str] = Counter()
 
@@ -134,7 +136,7 @@ class Nemesis:
                 os.dup2(file.fileno(), 2)
             faulthandler.register(signal.SIGUSR1)
             journal = open_journal(self._notes, process, slot.role, **slot.facts)
-            words = Words(self._words, process)
+            words = self._words_of(process)
             slot.run(Worker(self._folder, journal, words, f"{self._seed} {process}"))
             status = 0
         except BaseException:
@@ -149,7 +151,7 @@ class Nemesis:
         self._asleep.pop(process_id, None)
         os.kill(process_id, signal.SIGKILL)
         os.waitpid(process_id, 0)
-        self._done += self._words[2 * process]
+        self._done += self._words_of(process).operations
         self.counts["kills"] += 1
 
     def _reap(self) -> None:
@@ -168,26 +170,42 @@ class Nemesis:
             fault = Path(f"{self._notes}/{process:06d}-{role}.fault")
             text = fault.read_text() if fault.exists() else f"status {status}"
             raise RuntimeError(f"process {process}, {role}, ended: {text}")
-        self._done += self._words[2 * process]
+        self._done += self._words_of(process).operations
         self.counts["ends"] += 1
         return True
 
     def _operations(self) -> int:
         living = [process for _, process in self._living.values()]
         living += [zombie.process for zombie in self._zombies.values()]
-        return self._done + sum(self._words[2 * process] for process in living)
+        return self._done + sum(self._words_of(process).operations for process in living)
+
+    def _words_of(self, process: int) -> Words:
+        return Words(self._words, process)
 
     def _await_operations(self, due: int) -> None:
-        seen, deadline_s = -1, 0.0
-        while (now := self._operations()) < due:
-            if now != seen:
-                seen, deadline_s = now, time.monotonic() + _STUCK_S
-            elif time.monotonic() > deadline_s:
-                self._dump_stacks()
-                raise RuntimeError(f"nobody did anything for {_STUCK_S} s, after {now} operations")
+        while self._operations() < due:
             self._reap()
             self._tend()
+            self._check_progress()
             time.sleep(0.001)  # the moment of the fault is what is random here
+
+    def _check_progress(self) -> None:
+        """Everybody who is awake must get somewhere, whatever became of the others."""
+        now_s = time.monotonic()
+        if now_s < self._progress_due_s:
+            return
+        self._progress_due_s = now_s + 1
+        seen = {}
+        for index, (process_id, process) in self._living.items():
+            turns = self._words_of(process).turns
+            before = self._progress.get(process, (-1, now_s))
+            is_moving = turns != before[0] or process_id in self._asleep
+            seen[process] = (turns, now_s) if is_moving else before
+            if now_s - seen[process][1] > _STUCK_S:
+                self._dump_stacks()
+                role = self._slots[index].role
+                raise RuntimeError(f"process {process}, {role}, was stuck for {_STUCK_S} s")
+        self._progress = seen
 
     def _dump_stacks(self) -> None:
         for process_id, _ in self._living.values():
@@ -253,15 +271,15 @@ class Nemesis:
         self._asleep.pop(process_id, None)
         os.kill(process_id, signal.SIGKILL)
         os.waitpid(process_id, 0)
-        self._done += self._words[2 * zombie.process]
+        self._done += self._words_of(zombie.process).operations
 
     def _await_phase(self, process: int, phase: str) -> None:
         """Wait until a worker is there, but not for long."""
-        word, wanted = 2 * process + 1, PHASES.index(phase)
+        words = self._words_of(process)
         deadline_s = time.monotonic() + _AIM_S
-        while self._words[word] != wanted and time.monotonic() < deadline_s:
+        while words.phase != phase and time.monotonic() < deadline_s:
             time.sleep(0.0001)
-        self.counts["aimed"] += self._words[word] == wanted
+        self.counts["aimed"] += words.phase == phase
 
 
 def _die_with_parent() -> None:

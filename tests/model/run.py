@@ -125,7 +125,7 @@ def run(folder: Path, seed: int, operations: int) -> Report:
     times["reading"] = time.monotonic() - started_s
     started_s = time.monotonic()
     histories = read_all(notes)
-    anomalies = find_anomalies(histories, {COPIERS: EVENT_KEYS})
+    anomalies = find_anomalies(histories, {COPIERS: EVENT_KEYS}, operations)
     times["checking"] = time.monotonic() - started_s
     return Report(
         seed,

@@ -3,6 +3,7 @@
 import pytest
 from tests.model.history import Result, make_source
 from tests.model.story import Actor, Story
+from tests.model.verdict import find_anomalies
 
 
 @pytest.fixture
@@ -492,3 +493,11 @@ def test_a_member_that_begins_below_the_committed_offset_is_found(story: Story):
     second.poll(0, records[2])
     story.end({0: records}, offsets={"g": {0: 3}})
     assert story.found() == {"offset-back"}
+
+
+def test_a_run_in_which_a_kind_of_worker_did_nothing_is_found():
+    story = Story()
+    story.end({})
+    anomalies = find_anomalies(story.histories, operations=10_000)
+    assert {anomaly.name for anomaly in anomalies} == {"stuck"}
+    assert len(anomalies) == 7

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from tests.model.facts import Anomaly, Facts
 from tests.model.group_checks import check_groups
 from tests.model.history import History
+from tests.model.liveness_checks import check_liveness
 from tests.model.log_checks import check_log
 from tests.model.poll_checks import check_polls
 from tests.model.transaction_checks import check_chain, check_transactions
@@ -14,7 +15,9 @@ SHOWN = 5
 
 
 def find_anomalies(
-    histories: Sequence[History], chains: Mapping[str, Iterable[int]] | None = None
+    histories: Sequence[History],
+    chains: Mapping[str, Iterable[int]] | None = None,
+    operations: int = 0,
 ) -> list[Anomaly]:
     """Check the histories of a run that has ended.
 
@@ -22,6 +25,7 @@ def find_anomalies(
         histories: of all its processes, with a final reading for each isolation level and for
             each group.
         chains: groups of read-process-write workers, with the partitions that they read.
+        operations: how many there were, for how often each kind of worker must have done its work.
     """
     facts = Facts(histories)
     found = [
@@ -29,6 +33,7 @@ def find_anomalies(
         *check_polls(facts),
         *check_transactions(facts),
         *check_groups(facts),
+        *check_liveness(facts, operations),
     ]
     for group, inputs in (chains or {}).items():
         found += check_chain(facts, group, inputs)

@@ -26,19 +26,39 @@ PHASES = ("idle", "send", "read", "commit", "end-transaction", "clean")
 
 
 class Words:
-    """Two words of shared memory for each process: operations done, and the phase."""
+    """Three words of shared memory for each process: what it tells the nemesis.
+
+    Args:
+        memory: for all processes, 8-byte words.
+        process: whose.
+    """
+
+    COUNT = 3
 
     def __init__(self, memory: memoryview, process: int):
         self._words = memory
-        self._index = 2 * process
+        self._index = self.COUNT * process
 
-    def tell(self, operations: int) -> None:
-        """How many operations have been done."""
+    def tell(self, operations: int, phase: str) -> None:
+        """How many operations have been done, and what comes next."""
         self._words[self._index] = operations
-
-    def enter(self, phase: str) -> None:
-        """What comes next."""
         self._words[self._index + 1] = PHASES.index(phase)
+        self._words[self._index + 2] += 1
+
+    @property
+    def operations(self) -> int:
+        """How many operations have been done."""
+        return self._words[self._index]
+
+    @property
+    def phase(self) -> str:
+        """What comes next."""
+        return PHASES[self._words[self._index + 1]]
+
+    @property
+    def turns(self) -> int:
+        """Rises as long as the process gets anywhere."""
+        return self._words[self._index + 2]
 
 
 class Worker:
@@ -59,8 +79,7 @@ class Worker:
 
     def turn(self, phase: str = "idle") -> None:
         """Tell how far it is; called between operations."""
-        self.words.tell(self.journal.operations)
-        self.words.enter(phase)
+        self.words.tell(self.journal.operations, phase)
 
     def dawdle(self, phase: str) -> None:
         """Tell what comes next, and now and then leave the nemesis time to come before it."""
