@@ -18,6 +18,7 @@ import random
 import shutil
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from tests.model.run import fresh_folder, run
 from tests.model.verdict import describe
@@ -34,20 +35,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--operations", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=None, help="of a run that is to be repeated")
+    parser.add_argument("--dir", type=Path, help="where the folders are made (in memory)")
     parser.add_argument("--keep", action="store_true", help="keep the folder")
     options = parser.parse_args(arguments)
     seed = random.randrange(1 << 32) if options.seed is None else options.seed
     left = options.operations
     while left > 0:
-        if not _run_one(seed, min(left, MAX_OPERATIONS), options.keep):
+        folder = fresh_folder(options.dir)
+        if not _run_one(folder, seed, min(left, MAX_OPERATIONS), options.keep):
             return 1
         left -= MAX_OPERATIONS
         seed += 1
     return 0
 
 
-def _run_one(seed: int, operations: int, keeps: bool) -> bool:
-    folder = fresh_folder()
+def _run_one(folder: Path, seed: int, operations: int, keeps: bool) -> bool:
     _say(f"PYLOG_MODEL_SEED={seed} PYLOG_MODEL_OPERATIONS={operations} in {folder}")
     report = run(folder, seed, operations)
     _say("\n".join(report.lines()))

@@ -163,8 +163,9 @@ def _read_finally(log: str, notes: str) -> None:
         members.tell_offsets(log, journal, group)
 
 
-def fresh_folder() -> Path:
-    """A folder in memory, where a sync costs nothing; on the disk where there is none."""
-    memory = Path("/dev/shm")
-    in_memory = memory if os.access(memory, os.W_OK) else None
-    return Path(tempfile.mkdtemp(prefix="pylog-model-", dir=in_memory))
+def fresh_folder(parent: Path | None) -> Path:
+    """A new folder, in memory by default, where a sync costs nothing."""
+    if parent is None:
+        memory = Path("/dev/shm")
+        parent = memory if os.access(memory, os.W_OK) else None
+    return Path(tempfile.mkdtemp(prefix="pylog-model-", dir=parent))
