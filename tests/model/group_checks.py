@@ -81,6 +81,7 @@ def _check_owners(facts: Facts, group: str, commits: list[OffsetCommit]) -> Iter
     instances = {process: found.facts.get("instance") for process, found in members.items()}
     owners: dict[tuple[int, int], int] = {}
     since: defaultdict[int, list[tuple[int, int, int]]] = defaultdict(list)
+    given_ns: dict[tuple[int, int, int], int] = {}
     for process, history in members.items():
         for event in history.events:
             if event.kind != Kind.OWN or event.result != Result.OK:
@@ -97,13 +98,15 @@ def _check_owners(facts: Facts, group: str, commits: list[OffsetCommit]) -> Iter
                         f"generation {generation}",
                     )
                 since[key].append((event.time_ns, generation, process))
+                given_ns[process, key, generation] = event.time_ns
     for commit in commits:
         if commit.ok_ns == NEVER or not commit.generation:
             continue
         for time_ns, generation, owner in since[commit.key]:
             if owner == commit.process or time_ns > commit.invoke_ns:
                 continue
-            is_successor = generation == commit.generation and owner > commit.process
+            own_ns = given_ns.get((commit.process, commit.key, generation), 0)
+            is_successor = generation == commit.generation and time_ns > own_ns
             if generation > commit.generation or is_successor:
                 yield Anomaly(
                     "two-owners",

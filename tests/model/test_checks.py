@@ -472,6 +472,18 @@ def test_who_takes_the_place_of_its_namesake_is_no_second_owner(story: Story):
     assert story.found() == {"two-owners"}
 
 
+def test_a_namesake_may_take_the_place_back(story: Story):
+    first, second = (
+        story.process("member", group="g", isolation="read_uncommitted", instance="one")
+        for _ in range(2)
+    )
+    second.own(0, 1)
+    first.own(0, 1)
+    first.commit(0, 0, 1)
+    story.end({}, offsets={"g": {0: 0}})
+    assert story.found() == set()
+
+
 def test_a_group_that_is_past_a_record_it_never_read_is_found(story: Story):
     records = records_in_0(story, 3)
     worker = member(story)
