@@ -10,6 +10,7 @@ cdef class BatchBuilder:
     cdef size_t capacity
     cdef size_t size                 # bytes in use, the header's 61 among them
     cdef readonly int32_t record_count
+    cdef bint lacks_key              # of a record in it: no compacted topic takes it
     cdef int64_t base_timestamp_ms
     cdef int64_t max_timestamp_ms
     cdef readonly int codec

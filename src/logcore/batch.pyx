@@ -159,6 +159,7 @@ cdef class BatchBuilder:
     cdef void reset(self) noexcept:
         self.size = PL_BATCH_HEADER_SIZE
         self.record_count = 0
+        self.lacks_key = False
         self.base_timestamp_ms = -1
         self.max_timestamp_ms = -1
 
@@ -196,6 +197,8 @@ cdef class BatchBuilder:
                             self.record_count, key, key_size, value, value_size, NULL, 0, 0)
         self.size = end - self.buffer
         self.record_count += 1
+        if key_size < 0:
+            self.lacks_key = True
         return 0
 
     cdef int put_with_headers(self, int64_t timestamp_ms, const uint8_t *key, int32_t key_size,
@@ -214,6 +217,8 @@ cdef class BatchBuilder:
                             <const uint8_t *>PyBytes_AS_STRING(headers), headers_size, header_count)
         self.size = end - self.buffer
         self.record_count += 1
+        if key_size < 0:
+            self.lacks_key = True
         return 0
 
     cdef int seal(self, int16_t attributes) except -1:

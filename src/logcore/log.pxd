@@ -34,6 +34,7 @@ cdef class Log:
     # LogConfig in C
     cdef int64_t segment_bytes
     cdef int64_t max_message_bytes
+    cdef bint requires_keys                 # a compacted topic
     cdef int64_t lock_timeout_ms
 
     cdef int check_open(self) except -1
@@ -46,6 +47,7 @@ cdef class Log:
     cdef void _unlock_writer(self) noexcept
     cdef int _write_mark(self) except -1
     cdef raise_refused(self, int64_t result, int64_t expected_offset, int64_t log_end_offset)
+    cdef int check_keys(self, bint lacks_key) except -1
     cdef int64_t append_raw(self, uint8_t *batch, size_t size, int64_t expected_offset) except -1
     cdef int64_t flush_to(self, int64_t offset) except -1
     cdef uint64_t load_commit(self, pl_commit *commit) except? 0

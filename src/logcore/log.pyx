@@ -22,9 +22,8 @@ from logcore._c cimport (
     PL_BATCH_HEADER_SIZE, PL_BATCH_OK, PL_BATCH_PREFIX_SIZE, PL_CODEC_MASK, PL_RESERVED_BITS,
     PL_TRANSACTIONAL_BIT, pl_batch, pl_bell_ring, pl_check_batch, pl_check_records, pl_clock_ns,
     pl_commit, pl_crc32c_init, pl_load_batch, pl_load_durable_offset, pl_load_io_error,
-    pl_load_seq, pl_lock_writer,
-    pl_poison, pl_publish_commit, pl_read_commit, pl_state, pl_unlock_writer, pl_wait_for_publish,
-    pl_wake_followers, pl_wall_clock_ms,
+    pl_load_seq, pl_lock_writer, pl_poison, pl_publish_commit, pl_read_commit, pl_state,
+    pl_unlock_writer, pl_wait_for_publish, pl_wake_followers, pl_wall_clock_ms,
 )
 from logcore.batch cimport decompress_records
 from logcore.flusher cimport Flusher
@@ -224,6 +223,7 @@ cdef class Log:
         self.config = config
         self.segment_bytes = config.segment_size_bytes
         self.max_message_bytes = config.max_message_bytes
+        self.requires_keys = "compact" in config.cleanup_policy
         self.allows_gaps = cleaner_checkpoint.may_have_gaps(self.path, config)
         self.writer.configure(config, segments.roll_jitter_ms(config))
 
@@ -412,6 +412,14 @@ cdef class Log:
             raise InvalidRecordError("append takes exactly one whole record batch v2 with its CRC")
         _check_client_batch(data, size, &header)
         return self.append_raw(data, size, expected_offset)
+
+    cdef int check_keys(self, bint lacks_key) except -1:
+        """What clients ask before they append a batch. Source: Kafka LogValidator."""
+        if lacks_key and self.requires_keys:
+            raise InvalidRecordError(
+                f"{self.path}: a compacted topic (cleanup.policy) takes no record without a key: "
+                "compaction would drop it")
+        return 0
 
     cdef int64_t append_raw(self, uint8_t *batch, size_t size, int64_t expected_offset) except -1:
         """Append a sealed batch; its base offset, epoch and maybe timestamp are written into it."""

@@ -433,6 +433,7 @@ cdef class Accumulator:
         cdef list reports = queue.unsent_reports
         try:
             try:
+                queue.log.check_keys(builder.lacks_key)
                 base_offset = queue.log.append_raw(builder.buffer, builder.size, -1)
             except LogClosedError:
                 if not self._reopen(queue):

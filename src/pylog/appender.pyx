@@ -40,6 +40,7 @@ cdef class Appender:
         cdef int32_t count = builder.record_count
         try:
             builder.seal(0)
+            log.check_keys(builder.lacks_key)
             base_offset = log.append_raw(builder.buffer, builder.size, expected_offset)
             if self.acks == -1:
                 log.flush_to(base_offset + count)
@@ -203,6 +204,7 @@ cdef class Appender:
             return 0
         try:
             builder.seal(0)
+            log.check_keys(builder.lacks_key)
             log.append_raw(builder.buffer, builder.size, expected_offset)
         except LogError as error:
             raise from_log_error(error) from error

@@ -12,6 +12,7 @@ import pytest
 
 import pylog
 from pylog import KafkaError, KafkaException, TopicPartition
+from pylog.admin import AdminClient, NewTopic
 
 
 @pytest.fixture
@@ -350,3 +351,26 @@ def test_a_batch_that_is_sent_while_a_report_is_made_loses_neither(folder):
             gc.callbacks.remove(send)
         assert producer.flush() == 0
     assert delivered == {number: b"%d" % number for number in range(300)}
+
+
+def test_a_compacted_topic_takes_no_record_without_a_key(folder: str) -> None:
+    """Compaction would drop it: a broker refuses it too, in the delivery report."""
+    config = {"cleanup.policy": "compact"}
+    AdminClient({"log.dir": folder}).create_topics([NewTopic("table", 1, config=config)])[
+        "table"
+    ].result()
+    reports: list[KafkaError | None] = []
+    with pylog.Producer({"log.dir": folder}) as producer:
+        producer.produce("table", b"lost", on_delivery=lambda error, _: reports.append(error))
+        producer.flush()
+        producer.produce("table", b"kept", key=b"k", on_delivery=lambda e, _: reports.append(e))
+        producer.flush()
+    assert reports[0] is not None
+    assert reports[0].code() == KafkaError.INVALID_RECORD
+    assert reports[1] is None
+    with pylog.open(folder) as log:
+        topic = log.topic("table")
+        for append in (lambda: topic.append(b"lost"), lambda: topic.append_many([b"lost"])):
+            with pytest.raises(KafkaException, match="without a key"):
+                append()
+        assert [message.value() for message in topic.read()] == [b"kept"]
