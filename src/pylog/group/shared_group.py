@@ -18,26 +18,24 @@ would still write.
 """
 
 import contextlib
-import errno
-import fcntl
 import hashlib
 import mmap
 import os
-import struct
 import threading
 import time
 from collections.abc import Iterator
 from urllib.parse import quote
 
 from logcore.shared import WakeWord, boot_id
+from pylog import byte_locks
 from pylog.errors import KafkaError, KafkaException
 from pylog.folder_errors import as_kafka_exception, refuse
 from pylog.group import group_record, state_file
 from pylog.group.group_types import MAX_MEMBERS, NO_SLOT, GroupError, Member
 from pylog.group.offsets import GroupOffsets
-from pylog.group.private_files import close_private, fork_count, open_private
 from pylog.group.states import Group
 from pylog.log_dir import LogDir
+from pylog.private_files import close_private, fork_count, open_private
 
 GROUPS_DIR = ".groups"
 LOCK_SUFFIX = ".lock"
@@ -52,8 +50,6 @@ _FIRST_BEAT_WORD = 8
 _BEATS_BYTES = 8 * (_FIRST_BEAT_WORD + MAX_MEMBERS)
 _MAX_STEM_LENGTH = 200
 _MUTEX_TIMEOUT_S = 30.0
-_LONGEST_NAP_S = 0.001
-_FLOCK = "hhqqi4x"  # struct flock: type, whence, start, length, pid
 
 _open_groups: dict[tuple[str, str], "SharedGroup"] = {}
 _open_groups_lock = threading.RLock()
@@ -204,35 +200,28 @@ class SharedGroup:
                     yield
                 finally:
                     if self._fd >= 0:
-                        _ofd_lock(self._fd, fcntl.F_UNLCK, _MUTEX_BYTE)
+                        byte_locks.unlock(self._fd, _MUTEX_BYTE)
             except OSError as error:
                 raise as_kafka_exception(error, self._path) from error
 
     def _take_mutex(self) -> None:
         if self._fd < 0:
             refuse(KafkaError._STATE, f"group {self.group_id} was closed")
-        deadline_s = time.monotonic() + _MUTEX_TIMEOUT_S
-        nap_s = 0.00002
-        while True:
-            if _ofd_lock(self._fd, fcntl.F_WRLCK, _MUTEX_BYTE):
-                if self._is_in_place():
-                    self._beats[_HOLDER_WORD] = os.getpid()
-                    return
-                # The folder was removed under us: its members are strangers to the new one.
-                self._close_file()
-                self._open_files()
-                continue
-            if time.monotonic() > deadline_s:
-                raise KafkaException(
-                    KafkaError(
-                        KafkaError._TIMED_OUT,
-                        f"group {self.group_id}: its state is held for {_MUTEX_TIMEOUT_S:g} s by "
-                        f"process {self._beats[_HOLDER_WORD]}, which is alive; it may be stopped",
-                        retriable=True,
-                    )
-                )
-            time.sleep(nap_s)
-            nap_s = min(nap_s * 2, _LONGEST_NAP_S)
+        while byte_locks.lock_within(self._fd, _MUTEX_BYTE, _MUTEX_TIMEOUT_S):
+            if self._is_in_place():
+                self._beats[_HOLDER_WORD] = os.getpid()
+                return
+            # The folder was removed under us: its members are strangers to the new one.
+            self._close_file()
+            self._open_files()
+        raise KafkaException(
+            KafkaError(
+                KafkaError._TIMED_OUT,
+                f"group {self.group_id}: its state is held for {_MUTEX_TIMEOUT_S:g} s by "
+                f"process {self._beats[_HOLDER_WORD]}, which is alive; it may be stopped",
+                retriable=True,
+            )
+        )
 
     def _is_in_place(self) -> bool:
         try:
@@ -291,7 +280,7 @@ class SharedGroup:
         taken = {member.slot for member in group.members.values()}
         fd = open_private(self._path + LOCK_SUFFIX, os.O_RDWR)
         for slot in range(MAX_MEMBERS):
-            if slot not in taken and _ofd_lock(fd, fcntl.F_WRLCK, _FIRST_SLOT_BYTE + slot):
+            if slot not in taken and byte_locks.try_lock(fd, _FIRST_SLOT_BYTE + slot):
                 place = Place(fd, slot, self._beats)
                 place.beat()
                 return place
@@ -329,7 +318,7 @@ class SharedGroup:
         return [member for member in group.members.values() if member.slot != NO_SLOT]
 
     def _is_dead(self, member: Member) -> bool:
-        return member.instance_id is None and not _is_locked(
+        return member.instance_id is None and not byte_locks.is_locked(
             self._fd, _FIRST_SLOT_BYTE + member.slot
         )
 
@@ -355,7 +344,7 @@ def peek(log_dir: LogDir, group_id: str) -> Group | None:
                 group is not None
                 and member.slot != NO_SLOT
                 and member.instance_id is None
-                and not _is_locked(fd, _FIRST_SLOT_BYTE + member.slot)
+                and not byte_locks.is_locked(fd, _FIRST_SLOT_BYTE + member.slot)
             ):
                 group.leave(member.member_id, None, now_ms)
     finally:
@@ -389,23 +378,6 @@ def _map_words(path: str) -> memoryview:
         return memoryview(mmap.mmap(fd, _BEATS_BYTES)).cast("q")
     finally:
         os.close(fd)
-
-
-def _ofd_lock(fd: int, lock_type: int, byte: int) -> bool:
-    try:
-        fcntl.fcntl(fd, fcntl.F_OFD_SETLK, struct.pack(_FLOCK, lock_type, os.SEEK_SET, byte, 1, 0))
-    except OSError as error:
-        if error.errno in (errno.EAGAIN, errno.EACCES):
-            return False
-        raise
-    return True
-
-
-def _is_locked(fd: int, byte: int) -> bool:
-    """Whether another open file holds the byte."""
-    wanted = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, byte, 1, 0)
-    answer: int = struct.unpack(_FLOCK, fcntl.fcntl(fd, fcntl.F_OFD_GETLK, wanted))[0]
-    return answer != fcntl.F_UNLCK
 
 
 def _forget_parent() -> None:

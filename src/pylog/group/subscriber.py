@@ -18,12 +18,12 @@ from pylog.group.commits import ConsumerGroupMetadata
 from pylog.group.group_types import Event, MemberConfig
 from pylog.group.member import GroupMember
 from pylog.group.offset_keeper import OffsetKeeper
-from pylog.group.private_files import fork_count
 from pylog.group.protocol import Partition
 from pylog.group.shared_group import SharedGroup
 from pylog.group.subscription import check_pattern
 from pylog.log_dir import LogDir
 from pylog.message import Message
+from pylog.private_files import fork_count
 from pylog.types import OFFSET_STORED, TopicPartition
 
 if TYPE_CHECKING:

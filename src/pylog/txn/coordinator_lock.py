@@ -14,33 +14,21 @@ held for microseconds, or for one flush where something abandoned is ended.
 """
 
 import contextlib
-import errno
-import fcntl
 import os
-import struct
 import threading
-import time
 from typing import NoReturn
 
+from pylog import byte_locks
 from pylog.errors import KafkaError, KafkaException
 from pylog.folder_errors import as_kafka_exception, refuse
+from pylog.private_files import close_private, fork_count, open_private
 
 LOCK_FILE = ".transactions.lock"
 DEFAULT_TIMEOUT_S = 30.0
 
 _MUTEX_BYTE = 0
 _FIRST_LIVE_BYTE = 1000
-_FLOCK = struct.Struct("hhqqi4x")  # struct flock: type, whence, start, length, pid
-_TAKE_MUTEX = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, _MUTEX_BYTE, 1, 0)
-_GIVE_MUTEX = _FLOCK.pack(fcntl.F_UNLCK, os.SEEK_SET, _MUTEX_BYTE, 1, 0)
-_FIRST_NAP_S = 0.00002
-_LONGEST_NAP_S = 0.002
 _MAX_TEXT_BYTES = 4096
-_BUSY = frozenset({errno.EAGAIN, errno.EACCES})
-
-_open_fds: set[int] = set()
-_open_fds_lock = threading.RLock()
-_fork_count = 0
 
 
 class CoordinatorLock:
@@ -54,26 +42,20 @@ class CoordinatorLock:
     def __init__(self, folder: str) -> None:
         self._path = os.path.join(folder, LOCK_FILE)
         self._fd = -1
-        self._fork_count = _fork_count
+        self._fork_count = fork_count()
         self._alive: set[tuple[int, int]] = set()
         self.threads = threading.RLock()
 
     def open(self) -> None:
         """Open the file; made when missing."""
-        with _open_fds_lock:
-            self._fd = os.open(
-                self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
-            )
-            _open_fds.add(self._fd)
+        self._fd = open_private(self._path, os.O_RDWR | os.O_CREAT)
 
     def close(self) -> None:
         """Give up the file and every lock. Idempotent."""
-        with _open_fds_lock:
-            fd, self._fd = self._fd, -1
-            self._alive.clear()
-            if fd >= 0 and self._fork_count == _fork_count:
-                _open_fds.discard(fd)
-                os.close(fd)
+        fd, self._fd = self._fd, -1
+        self._alive.clear()
+        if fd >= 0:
+            close_private(fd, self._fork_count)
 
     def __del__(self) -> None:
         with contextlib.suppress(Exception):
@@ -82,7 +64,7 @@ class CoordinatorLock:
     @property
     def is_of_parent(self) -> bool:
         """Whether this handle was made before a fork, by the parent."""
-        return self._fork_count != _fork_count
+        return self._fork_count != fork_count()
 
     # ---- the mutex ----
 
@@ -92,34 +74,24 @@ class CoordinatorLock:
         Raises:
             KafkaException: _TIMED_OUT: another process, alive, keeps it.
         """
-        deadline_s = -1.0
-        nap_s = _FIRST_NAP_S
-        while True:
-            try:
-                fcntl.fcntl(self._fd, fcntl.F_OFD_SETLK, _TAKE_MUTEX)
+        try:
+            if byte_locks.lock_within(self._fd, _MUTEX_BYTE, timeout_s):
                 return
-            except OSError as error:
-                if error.errno not in _BUSY:
-                    raise as_kafka_exception(error, self._path) from error
-            now_s = time.monotonic()
-            if deadline_s < 0:
-                deadline_s = now_s + timeout_s
-            elif now_s > deadline_s:
-                raise KafkaException(
-                    KafkaError(
-                        KafkaError._TIMED_OUT,
-                        f"{self._path}: held for {timeout_s:g} s by another process, which is "
-                        "alive; it may be stopped. Call again to go on",
-                        retriable=True,
-                    )
-                )
-            time.sleep(nap_s)
-            nap_s = min(nap_s * 2, _LONGEST_NAP_S)
+        except OSError as error:
+            raise as_kafka_exception(error, self._path) from error
+        raise KafkaException(
+            KafkaError(
+                KafkaError._TIMED_OUT,
+                f"{self._path}: held for {timeout_s:g} s by another process, which is alive; it "
+                "may be stopped. Call again to go on",
+                retriable=True,
+            )
+        )
 
     def give(self) -> None:
         """Let others be the coordinator."""
         try:  # noqa: SIM105 (it is in the way of every transaction)
-            fcntl.fcntl(self._fd, fcntl.F_OFD_SETLK, _GIVE_MUTEX)
+            byte_locks.unlock(self._fd, _MUTEX_BYTE)
         except OSError:
             pass  # closed meanwhile
 
@@ -128,7 +100,11 @@ class CoordinatorLock:
     def claim(self, producer_id: int, epoch: int) -> None:
         """Say that the producer with this identity is in this process, and alive."""
         with self.threads:
-            self._lock(fcntl.F_WRLCK, producer_id, epoch)
+            if not byte_locks.try_lock(self._fd, _live_byte(producer_id, epoch)):
+                refuse(
+                    KafkaError._STATE,
+                    f"{self._path}: producer {producer_id} epoch {epoch} lives in another process",
+                )
             self._alive.add((producer_id, epoch))
 
     def release(self, producer_id: int, epoch: int) -> None:
@@ -138,7 +114,7 @@ class CoordinatorLock:
         with self.threads:
             self._alive.discard((producer_id, epoch))
             with contextlib.suppress(OSError):
-                self._lock(fcntl.F_UNLCK, producer_id, epoch)
+                byte_locks.unlock(self._fd, _live_byte(producer_id, epoch))
 
     def has(self, producer_id: int, epoch: int) -> bool:
         """Return whether the producer with this identity is in this process."""
@@ -148,13 +124,7 @@ class CoordinatorLock:
         """Return whether the producer with this identity is alive, in whatever process."""
         if self.has(producer_id, epoch):
             return True
-        wanted = _FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, _live_byte(producer_id, epoch), 1, 0)
-        answer = fcntl.fcntl(self._fd, fcntl.F_OFD_GETLK, wanted)
-        return bool(_FLOCK.unpack(answer)[0] != fcntl.F_UNLCK)
-
-    def _lock(self, lock_type: int, producer_id: int, epoch: int) -> None:
-        place = _live_byte(producer_id, epoch)
-        fcntl.fcntl(self._fd, fcntl.F_OFD_SETLK, _FLOCK.pack(lock_type, os.SEEK_SET, place, 1, 0))
+        return byte_locks.is_locked(self._fd, _live_byte(producer_id, epoch))
 
     # ---- the text ----
 
@@ -180,20 +150,3 @@ def refuse_forked() -> NoReturn:
 
 def _live_byte(producer_id: int, epoch: int) -> int:
     return _FIRST_LIVE_BYTE + (producer_id << 16 | epoch)
-
-
-def _forget_parent() -> None:
-    """In a forked child: a copy of the descriptor would keep the parent alive for ever."""
-    global _open_fds_lock, _fork_count
-    _open_fds_lock = threading.RLock()
-    _fork_count += 1
-    for fd in _open_fds:
-        os.close(fd)
-    _open_fds.clear()
-
-
-os.register_at_fork(
-    before=lambda: _open_fds_lock.acquire(),
-    after_in_parent=lambda: _open_fds_lock.release(),
-    after_in_child=_forget_parent,
-)
