@@ -50,6 +50,7 @@ KEY_VERSION = 0
 VALUE_VERSION = 1
 MAX_VALUE_VERSION = 1
 _HEAD = struct.Struct(">hqhib")
+STATE_AT = _HEAD.size - 1  # byte of the state in a value, in every version
 _TIMES = struct.Struct(">qq")
 _SHORT = struct.Struct(">h")
 _INT = struct.Struct(">i")

@@ -5,22 +5,23 @@ added; a record replaces what was known of its transactional id. Only a holder o
 lock appends, after it has read everything. Not safe for several threads: the caller locks.
 """
 
+import contextlib
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from logcore.batch import BatchBuilder, iter_batches
+from logcore.batch import BatchBuilder, Record
 from logcore.errors import LogClosedError, LogError, OffsetOutOfRangeError
 from logcore.log import Log
 from pylog.errors import KafkaError, KafkaException, from_log_error
 from pylog.internal_topics import TRANSACTIONS_TOPIC, open_partition, partition_of
-from pylog.txn.records import decode_key, decode_value, encode_key, encode_value
+from pylog.txn.records import STATE_AT, decode_key, decode_value, encode_key, encode_value
 from pylog.txn.states import TransactionMetadata, TransactionState
 
 if TYPE_CHECKING:
     from pylog.log_dir import LogDir
 
-_READ_BYTES = 1 << 20
+_EMPTY = TransactionState.EMPTY.to_bytes(1, "big")
 
 Entry = tuple[str, TransactionMetadata | None]
 
@@ -80,17 +81,44 @@ class TransactionLog:
         """
         for partition, log in enumerate(self._logs):
             if log.log_end_offset > self._positions[partition]:
-                for offset, entry, next_offset in self._read(partition, self._positions[partition]):
-                    if entry is not None:
-                        self._take_in(partition, offset, entry)
-                    self._positions[partition] = next_offset
+                self._catch_up_with(partition, log)
+
+    def _catch_up_with(self, partition: int, log: Log) -> None:
+        """Decode only the last record of each id: the log is long, and all of it is read once."""
+        newest: dict[bytes | None, Record] = {}
+        came_up: dict[bytes | None, int] = {}
+        with self._reading():
+            reader = log.reader(self._positions[partition])
+            for record in reader:
+                newest[record.key] = record
+                if record.value is not None and record.value[STATE_AT : STATE_AT + 1] == _EMPTY:
+                    came_up[record.key] = record.offset
+        for key, record in newest.items():
+            entry = _decode(record)
+            if entry is not None:
+                transactional_id, metadata = entry
+                self._take_in(transactional_id, metadata)
+                if key in came_up and metadata is not None:
+                    self._initialized[transactional_id] = (partition, came_up[key])
+        self._positions[partition] = reader.next_offset
 
     def history(self) -> Iterator[Entry]:
         """Every record that is still in the log, the oldest of each partition first."""
-        for partition, log in enumerate(self._logs):
-            for _, entry, _ in self._read(partition, log.log_start_offset):
-                if entry is not None:
-                    yield entry
+        for log in self._logs:
+            with self._reading():
+                for record in log.reader(log.log_start_offset):
+                    entry = _decode(record)
+                    if entry is not None:
+                        yield entry
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except LogError as error:
+            if isinstance(error, OffsetOutOfRangeError | LogClosedError):
+                self._logs = []  # shortened or deleted behind our back: to be opened anew
+            raise from_log_error(error) from error
 
     def append(self, transactional_id: str, metadata: TransactionMetadata | None) -> None:
         """Write how a transactional id stands now; None: it has expired. With the mutex held.
@@ -113,7 +141,9 @@ class TransactionLog:
                 self._logs = []
             raise from_log_error(error) from error
         self._positions[partition] = offset + 1
-        self._take_in(partition, offset, (transactional_id, metadata))
+        self._take_in(transactional_id, metadata)
+        if metadata is not None and metadata.state == TransactionState.EMPTY:
+            self._initialized[transactional_id] = (partition, offset)
 
     def flush(self, transactional_id: str) -> None:
         """Make what was written of a transactional id durable.
@@ -139,54 +169,32 @@ class TransactionLog:
         count = len(self._logs)
         return 0 if count == 1 else partition_of(transactional_id, count)
 
-    def _take_in(self, partition: int, offset: int, entry: Entry) -> None:
-        transactional_id, metadata = entry
+    def _take_in(self, transactional_id: str, metadata: TransactionMetadata | None) -> None:
         if metadata is None:
             self.transactions.pop(transactional_id, None)
             self._initialized.pop(transactional_id, None)
             self.open_ids.discard(transactional_id)
             return
         self.transactions[transactional_id] = metadata
-        if metadata.state == TransactionState.EMPTY:
-            self._initialized[transactional_id] = (partition, offset)
         if metadata.is_open:
             self.open_ids.add(transactional_id)
         else:
             self.open_ids.discard(transactional_id)
 
-    def _read(self, partition: int, offset: int) -> Iterator[tuple[int, Entry | None, int]]:
-        """Yield (offset, entry, offset to read on from); no entry for a batch without records."""
-        log = self._logs[partition]
-        try:
-            while offset < log.log_end_offset:
-                for batch in iter_batches(log.read(offset, _READ_BYTES)):
-                    if batch.next_offset <= offset:
-                        continue
-                    if not batch.is_control:
-                        for record in batch.records():
-                            if record.offset >= offset:
-                                entry = self._decode(record.key, record.value, record.offset)
-                                yield record.offset, entry, record.offset + 1
-                    offset = batch.next_offset
-                    yield offset - 1, None, offset
-        except LogError as error:
-            if isinstance(error, OffsetOutOfRangeError | LogClosedError):
-                self._logs = []  # shortened or deleted behind our back: to be opened anew
-            raise from_log_error(error) from error
 
-    def _decode(self, key: bytes | None, value: bytes | None, offset: int) -> Entry | None:
-        try:
-            transactional_id = decode_key(key or b"")
-            if transactional_id is None:
-                return None
-            metadata = None if value is None else decode_value(transactional_id, value)
-            return transactional_id, metadata
-        except LogError as error:
-            known = from_log_error(error).args[0]
-            raise KafkaException(
-                KafkaError(
-                    known.code(),
-                    f"{TRANSACTIONS_TOPIC} offset {offset}: {error}. Look at the folder with "
-                    "`pylog doctor`; put the files back from a copy",
-                )
-            ) from error
+def _decode(record: Record) -> Entry | None:
+    try:
+        transactional_id = decode_key(record.key or b"")
+        if transactional_id is None:
+            return None
+        metadata = None if record.value is None else decode_value(transactional_id, record.value)
+        return transactional_id, metadata
+    except LogError as error:
+        known = from_log_error(error).args[0]
+        raise KafkaException(
+            KafkaError(
+                known.code(),
+                f"{TRANSACTIONS_TOPIC} offset {record.offset}: {error}. Look at the folder with "
+                "`pylog doctor`; put the files back from a copy",
+            )
+        ) from error
