@@ -1,3 +1,6 @@
+from typing import final
+
+@final
 class BatchFile:
     path: str
     position: int

@@ -1,8 +1,10 @@
 from collections.abc import Callable, Mapping
+from typing import final
 
 from logcore.cleaned_transactions import CleanedTransactions
 from logcore.offset_map import OffsetMap
 
+@final
 class SegmentCleaner:
     path: str
     size_bytes: int

@@ -17,7 +17,7 @@ import os
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.memoryview cimport PyMemoryView_FromMemory
-from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy
 
@@ -208,7 +208,6 @@ cdef class SegmentCleaner:
     cdef int _clean_batch(self, BatchFile source, bint is_last) except *:
         """Clean a batch that is compressed or of a transaction."""
         cdef pl_batch *batch = &source.batch
-        cdef const uint8_t *start = source.start()
         cdef int status
         cdef bint may_go = pass_transaction(source, self.transactions)
         if batch.attributes & PL_CONTROL_BIT:
@@ -365,13 +364,13 @@ cdef class SegmentCleaner:
         cdef const uint8_t *end = records + size
         cdef const uint8_t *record_end
         cdef uint8_t *out
-        cdef int64_t delta, i
+        cdef int64_t delta, _i
         cdef int32_t length
         if _grow(&self.rebased, &self.rebased_capacity,
                  size + MAX_REBASE_GROWTH * self.kept_count) != 0:
             return NO_MEMORY
         out = self.rebased
-        for i in range(self.kept_count):
+        for _i in range(self.kept_count):
             cursor = pl_get_varint(cursor, end, &length)
             if cursor == NULL or length < 1 or length > end - cursor:
                 return MALFORMED_RECORDS

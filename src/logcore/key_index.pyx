@@ -72,8 +72,8 @@ cdef int _index_records(OffsetMap offsets, const uint8_t *cursor, const uint8_t 
     cdef Pending *entry
     cdef pl_record record
     cdef int count = 0, status
-    cdef int32_t i
-    for i in range(batch.record_count):
+    cdef int32_t _i
+    for _i in range(batch.record_count):
         cursor = pl_get_record(cursor, end, &record)
         if cursor == NULL or <uint32_t>record.offset_delta > <uint32_t>batch.last_offset_delta:
             return MALFORMED_RECORDS

@@ -1,7 +1,10 @@
+from typing_extensions import disjoint_base
+
 DEFAULT_MAX_BYTES: int
 
 def xxh64(data: bytes | bytearray | memoryview, seed: int = 0) -> int: ...
 
+@disjoint_base
 class OffsetMap:
     max_bytes: int
     latest_offset: int

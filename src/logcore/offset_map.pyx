@@ -19,8 +19,7 @@ from posix.mman cimport (
 )
 
 from logcore._c cimport (
-    pl_key_entry_size, pl_key_find, pl_key_get, pl_key_hash, pl_key_insert,
-    pl_key_map, pl_key_rehash, pl_xxh64,
+    pl_key_entry_size, pl_key_find, pl_key_get, pl_key_hash, pl_key_insert, pl_key_rehash, pl_xxh64,
 )
 
 DEFAULT_MAX_BYTES = 128 << 20

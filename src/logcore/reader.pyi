@@ -3,6 +3,8 @@ from typing import Self, final
 from logcore.batch import Record
 from logcore.log import Log
 
+RELIST_ATTEMPTS: int
+
 @final
 class LogReader:
     def __init__(

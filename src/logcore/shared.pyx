@@ -17,12 +17,12 @@ from posix.unistd cimport close
 
 from logcore._c cimport (
     PL_BOOT_ID_SIZE, PL_BYTE_ORDER_MARK, PL_CLEANING_BYTE, PL_FIRST_OPENER_BYTE,
-    PL_MAINTENANCE_BYTE, PL_PHASE_POISONED, PL_PHASE_READY, PL_PHASE_RECOVERING, PL_STATE_MAGIC, PL_STATE_SIZE,
-    PL_STATE_VERSION, pl_bell, pl_bell_load, pl_bell_ring, pl_bell_wait, pl_claim_slot,
-    pl_clock_ns, pl_commit, pl_commit_crc, pl_crc32c_init, pl_fork_count, pl_fork_forget,
-    pl_fork_init, pl_fork_register, pl_load_durable_offset, pl_load_io_error, pl_load_phase,
-    pl_lock_writer, pl_ofd_lock, pl_open_at, pl_publish_commit, pl_read_commit, pl_state,
-    pl_store_durable_offset, pl_store_phase, pl_unlock_writer,
+    PL_MAINTENANCE_BYTE, PL_PHASE_POISONED, PL_PHASE_READY, PL_PHASE_RECOVERING, PL_STATE_MAGIC,
+    PL_STATE_SIZE, PL_STATE_VERSION, pl_bell, pl_bell_load, pl_bell_ring, pl_bell_wait,
+    pl_claim_slot, pl_clock_ns, pl_commit, pl_commit_crc, pl_crc32c_init, pl_fork_count,
+    pl_fork_forget, pl_fork_init, pl_fork_register, pl_load_durable_offset, pl_load_io_error,
+    pl_load_phase, pl_lock_writer, pl_ofd_lock, pl_open_at, pl_publish_commit, pl_read_commit,
+    pl_state, pl_store_durable_offset, pl_store_phase, pl_unlock_writer,
 )
 from logcore.errors import (
     LockTimeoutError, LogClosedError, LogError, ReadOnlyError, UnsupportedFormatError,

@@ -204,8 +204,8 @@ cdef class Fetcher:
         cdef Message message
         cdef Py_ssize_t _i, count
         fetch = self.current
-        if (fetch is not None and not self._needs_attention and not fetch.is_paused and fetch.reader is not None
-                and fetch.reader.records_left > 0):
+        if (fetch is not None and not self._needs_attention and not fetch.is_paused
+                and fetch.reader is not None and fetch.reader.records_left > 0):
             return self.take_from(fetch)   # go on with the batch that is open
         if self.is_closed:
             raise RuntimeError("Consumer closed")

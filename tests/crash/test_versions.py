@@ -34,14 +34,14 @@ def open_it(path: str, read_only: bool = False) -> str:
         return str(error)
 
 
-@pytest.mark.parametrize("version", [0, 2, 2**31])
+@pytest.mark.parametrize("version", [0, 1, 3, 2**31])
 def test_a_partition_that_another_version_has_open_is_refused(tmp_path: Path, version: int):
     path = tmp_path / "t-0"
     with Child(keep_open, path=path) as other:
         assert other.heard() == "open"
         with changed(path / ".state", VERSION_PLACE, struct.pack("=I", version)):
             answer = run(open_it, path=path)
-            assert f"shared state version {version}; this one has 1" in answer
+            assert f"shared state version {version}; this one has 2" in answer
             assert "Close the other program" in answer
             with pytest.raises(UnsupportedFormatError):
                 Log(path)
@@ -65,7 +65,7 @@ def test_a_partition_that_a_program_of_another_byte_order_has_open_is_refused(tm
 def test_the_state_of_another_version_at_rest_is_made_anew(tmp_path: Path):
     """Nobody has it open: the page holds nothing that the log does not."""
     path = tmp_path / "t-0"
-    for number, version in enumerate([0, 2, 2**31]):
+    for number, version in enumerate([0, 1, 3, 2**31]):
         with Log(path) as log:
             log.append(batch(value_at(number)))
             epoch = log.leader_epoch
@@ -179,7 +179,7 @@ def test_a_mark_of_another_version_is_not_believed(tmp_path: Path):
         log.append(batch(*(value_at(n) for n in range(10))))
         log.write_recovery_mark()
     for slot in (0, 512):
-        overwrite(path / ".recovery", slot + 8, struct.pack(">I", 2))
+        overwrite(path / ".recovery", slot + 8, struct.pack(">I", 3))
     forget_boot(path)
     with Log(path) as log:
         assert values(log) == [value_at(n) for n in range(10)]
