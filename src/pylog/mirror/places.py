@@ -53,14 +53,14 @@ class Place:
         """Return an AdminClient of this place."""
         return AdminClient(self.config)
 
-    def open_consumer(self, **more: Any) -> Consumer:
-        """Return a Consumer that reads what was committed, and commits nothing itself."""
+    def open_consumer(self, isolation_level: str = "read_committed") -> Consumer:
+        """Return a Consumer that commits nothing itself."""
         config = {
             **self.config,
             "group.id": "pylog-mirror",
             "enable.auto.commit": False,
             "auto.offset.reset": "error",
-            "isolation.level": "read_committed",
+            "isolation.level": isolation_level,
             "enable.partition.eof": True,
         }
         if not self.is_cluster:

@@ -201,7 +201,9 @@ class Mirror:
     def _move_groups(self, source: AdminClient, target: AdminClient, end: Target) -> None:
         if not self._wanted_groups:
             return
-        with self.target.open_consumer() as consumer:
+        # A broker ends a transaction after it has said so: what was copied just now may not be
+        # stable yet, but it is there.
+        with self.target.open_consumer("read_uncommitted") as consumer:
             end_offsets = {
                 place: consumer.get_watermark_offsets(TopicPartition(*place), timeout=TIMEOUT_S)[1]
                 for place in self._positions
