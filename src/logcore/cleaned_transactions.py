@@ -98,6 +98,7 @@ class CleanedTransactions:
         if control_type == COMMIT:
             had_batches = producer_id in self._committed
             self._committed.discard(producer_id)
+            self._aborted.pop(producer_id, None)  # over before this pass began
             return not had_batches
         return False
 

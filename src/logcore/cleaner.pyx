@@ -239,7 +239,8 @@ cdef class SegmentCleaner:
         """A marker whose transaction is gone stays until the horizon that it is given now."""
         cdef int64_t size = source.batch_size - PL_BATCH_HEADER_SIZE
         cdef uint8_t *target
-        cdef int status = self._reserve(source.batch_size + MAX_REBASE_GROWTH)
+        cdef int status = self._reserve(
+            source.batch_size + MAX_REBASE_GROWTH * <int64_t>source.batch.record_count)
         if status != 0:
             return status
         target = self.out + self.out_filled

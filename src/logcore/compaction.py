@@ -169,6 +169,9 @@ class _Run:
     def clean(self, backlog: Backlog) -> None:
         """Pass after pass, until everything up to the backlog's end is clean."""
         start_offset = backlog.first_dirty_offset
+        if cleaner_checkpoint.read(self.folder) is None:
+            # Before the first swap: it is what says that offsets may be missing.
+            cleaner_checkpoint.write(self.folder, 0)
         infos = list(backlog.segments)
         while start_offset < backlog.end_offset:
             offsets = self._index(infos, start_offset)
@@ -199,9 +202,9 @@ class _Run:
         """A tracker for a pass from `start_offset` on."""
         bases = segments.list_bases(self.folder)
         first = max((base for base in bases if base <= start_offset), default=0)
-        return CleanedTransactions(
-            read_aborted(self.folder, [base for base in bases if base >= first])
-        )
+        aborted = read_aborted(self.folder, [base for base in bases if base >= first])
+        # One whose marker lies before the pass would never be seen to end.
+        return CleanedTransactions(each for each in aborted if each.last_offset >= start_offset)
 
     def _live_batches(self) -> dict[int, tuple[int, int]]:
         producers = getattr(self.log, "producers", None)

@@ -15,6 +15,7 @@ from logcore.shared import WakeWord
 
 DEFAULT_LOCK_TIMEOUT_MS: Final[int]
 MAPPED_SEGMENTS: Final[int]
+DELETE_ATTEMPTS: Final[int]
 
 @final
 class Log:

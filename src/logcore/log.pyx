@@ -46,6 +46,7 @@ from logcore.errors import (
 pl_crc32c_init()
 
 DEFAULT_LOCK_TIMEOUT_MS = 60_000
+DELETE_ATTEMPTS = 100   # 10 ms apart
 MAPPED_SEGMENTS = 16   # kept mapped by one handle; readers keep theirs beyond that
 
 cdef int64_t SLICE_NS = 50_000_000      # between two looks at pending signals
@@ -656,7 +657,11 @@ cdef class Log:
 
     def segments(self):
         """retention.SegmentInfo of each segment, oldest first."""
-        return segments.describe(self, self._bases(), self.commit())
+        # The commit first: with a roll in between, the old active segment would seem to end where
+        # the log ends, and retention count fresh records to it.
+        commit = self.commit()
+        return segments.describe(
+            self, [base for base in self._bases() if base <= commit["segment_base_offset"]], commit)
 
     # ---- shorten ----
 
@@ -690,7 +695,17 @@ cdef class Log:
         """
         self.raise_log_start(self.log_end_offset if before_offset == -1 else before_offset)
         self._write_mark()
-        segments.delete_below(self, self.log_start_offset)
+        # Not while a compaction swaps segments: the name of one that may go is then another's.
+        # Where that lasts, retention deletes what lies below the start.
+        for _attempt in range(DELETE_ATTEMPTS):
+            if self.try_maintenance():
+                try:
+                    segments.delete_below(self, self.log_start_offset)
+                finally:
+                    self.end_maintenance()
+                break
+            with nogil:
+                usleep(10_000)
         return self.log_start_offset
 
     def apply_retention(self, now_ms=None):

@@ -29,8 +29,7 @@ from logcore.writer cimport BEGINS_HERE, ProducerStamp
 
 from logcore import layout, producer_snapshots, transaction_index
 from logcore.errors import (
-    CorruptRecordError, InvalidProducerEpochError, InvalidTxnStateError, LogError,
-    OutOfOrderSequenceError,
+    CorruptRecordError, InvalidProducerEpochError, InvalidTxnStateError, OutOfOrderSequenceError,
 )
 from logcore.producer_snapshots import ProducerInfo
 
@@ -267,7 +266,8 @@ cdef class Producers:
             size = <int64_t>batch.batch_length + PL_BATCH_PREFIX_SIZE
             if position + size > end or batch.base_offset >= log_end_offset:
                 break
-            if batch.producer_id >= 0 and batch.base_offset >= begin:
+            # By its last offset: the log may begin in the middle of a batch.
+            if batch.producer_id >= 0 and batch.base_offset + batch.last_offset_delta >= begin:
                 first = self._take_in(segment, position, size, &batch, -1, &is_abort)
                 if is_abort and first >= 0:
                     unstable = pl_first_unstable_offset(&self.table, -1)
@@ -292,7 +292,7 @@ cdef class Producers:
         reader = LogReader(log, offset, allows_gaps=True)
         while reader.expected_offset < end_offset and reader.refresh():
             size = reader.peek_batch(&batch)
-            if batch.producer_id >= 0 and batch.base_offset >= offset:
+            if batch.producer_id >= 0 and batch.base_offset + batch.last_offset_delta >= offset:
                 self._take_in(reader.segment, reader.position, size, &batch,
                               -1 if reader.segment.base_offset < active_base else seen_ms,
                               &is_abort)
@@ -337,9 +337,9 @@ cdef class Producers:
         self.snapshot_base = log.writer.active_base_offset
         try:
             producers, offset = self.describe(log)
-        except LogError:
+            producer_snapshots.write(log.path, offset, producers)
+        except Exception:   # whatever it is: the batch is in the log
             return
-        producer_snapshots.write(log.path, offset, producers)
 
 
 def rebuild_producers(folder, bases, commit, durable_offset, *, is_writable):
@@ -374,7 +374,13 @@ def rebuild_producers(folder, bases, commit, durable_offset, *, is_writable):
         for base, entries in aborted.items():
             path = transaction_index.path_of(folder, base)
             try:
-                known = [entry for entry in transaction_index.read(path) if entry[2] < begin]
+                found = {(entry[0], entry[2]) for entry in entries}
+                known = [
+                    entry for entry in transaction_index.read(path)
+                    # Or begun before what was walked, and not to be found there.
+                    if entry[2] < begin or (entry[1] < begin and entry[2] < log_end_offset
+                                            and (entry[0], entry[2]) not in found)
+                ]
             except CorruptRecordError:
                 known = []
             transaction_index.write(folder, base, known + entries)

@@ -12,6 +12,7 @@ cdef class LogReader:
     cdef bint has_own_gap_rule           # not what the log says
     cdef readonly bint read_committed    # stop at what is stable, leave out what was aborted
     cdef object aborted                  # AbortedTransactions, made at the first batch of one
+    cdef int64_t standing_generation     # segment_list_generation when `segment` was entered
     cdef int64_t fetch_bytes
     cdef uint64_t seq                    # of `commit`, 0 for none yet
     cdef pl_commit commit
@@ -36,6 +37,7 @@ cdef class LogReader:
     cdef int check_place(self, const pl_batch *batch, int64_t position) except -1
     cdef bint fill(self) except -1
     cdef bint open_batch(self) except -1
+    cdef bint has_moved(self) except -1
     cdef bint is_stable(self, int64_t offset) except -1
     cdef bint is_aborted(self, const pl_batch *batch) except -1
     cdef int next_record(self, pl_record *record, int64_t *offset) except -1

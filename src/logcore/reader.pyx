@@ -103,6 +103,7 @@ cdef class LogReader:
             self.allows_gaps = self.log.allows_gaps
         self.position = 0
         self.expected_offset = base_offset
+        self.standing_generation = self.commit.segment_list_generation
         self._find_end()
         return True
 
@@ -288,6 +289,7 @@ cdef class LogReader:
         """Check and open the next batch: False at the log end. Control batches are passed over."""
         cdef pl_batch_status status
         cdef const uint8_t *start
+        cdef bint is_left_out
         cdef int64_t size
         while True:
             if self.read_committed and not self.is_stable(self.expected_offset):
@@ -312,9 +314,16 @@ cdef class LogReader:
                 if self.read_committed and not self.is_stable(self.batch.base_offset):
                     return False
             size = <int64_t>self.batch.batch_length + PL_BATCH_PREFIX_SIZE
-            if (self.batch.attributes & PL_CONTROL_BIT or self.batch.record_count == 0
-                    or (self.read_committed and self.batch.attributes & PL_TRANSACTIONAL_BIT
-                        and self.is_aborted(&self.batch))):
+            is_left_out = (self.batch.attributes & PL_CONTROL_BIT != 0
+                           or self.batch.record_count == 0)
+            if (self.read_committed and not is_left_out
+                    and self.batch.attributes & PL_TRANSACTIONAL_BIT):
+                if self.has_moved():
+                    continue
+                is_left_out = self.is_aborted(&self.batch)
+                if self.has_moved():   # while the index was read
+                    continue
+            if is_left_out:
                 self.cursor += size
                 self.position += size
                 self.expected_offset = self.batch.base_offset + self.batch.last_offset_delta + 1
@@ -348,6 +357,22 @@ cdef class LogReader:
             return True
         self._check_deleted()
         return False
+
+    cdef bint has_moved(self) except -1:
+        """Whether segments came or went since this one was entered; then stand at the open batch
+        anew. The mapping may be of a file that is gone, and what its transaction index said with
+        it: what is aborted is told by the files of today for the bytes of today only."""
+        cdef pl_commit commit
+        cdef int64_t offset = self.batch.base_offset
+        cdef uint64_t seq = self.log.load_commit(&commit)
+        if commit.segment_list_generation == self.standing_generation:
+            return False
+        self.seq = seq
+        self.commit = commit
+        self.filled = self.cursor = 0
+        self.aborted = None
+        self._stand_at(max(offset, self.next_offset))
+        return True
 
     cdef bint is_aborted(self, const pl_batch *batch) except -1:
         """Whether a stable, transactional batch belongs to an aborted transaction."""

@@ -23,7 +23,15 @@ import struct
 import time
 from typing import Any
 
-from logcore import cleaner_checkpoint, layout, leader_epochs, recovery_mark, segments
+from logcore import (
+    cleaner_checkpoint,
+    layout,
+    leader_epochs,
+    producer_snapshots,
+    recovery_mark,
+    segments,
+    transaction_index,
+)
 from logcore.config import LogConfig
 from logcore.errors import CorruptRecordError, error_from_errno
 from logcore.producers import rebuild_producers
@@ -256,11 +264,17 @@ def _find_transactions(
     """
     commit["first_unstable_offset"] = -1
     commit["last_stable_offset"] = commit["log_end_offset"]
+    active = commit["segment_base_offset"]
+    if is_writable:  # what speaks of a tail that was cut would be taken for the next one's
+        producer_snapshots.delete_above(folder, commit["log_end_offset"])
+        if transaction_index.are_sound(folder):
+            transaction_index.cut(folder, active, commit["log_end_offset"])
     if commit["producer_batch_count"] > 0:
-        active = commit["segment_base_offset"]
         bases = [base for base in segments.list_bases(folder) if base <= active]
         durable_offset = mark["log_end_offset"] if mark is not None else 0
         rebuild_producers(folder, bases, commit, durable_offset, is_writable=is_writable)
+        if is_writable:
+            _sync_folder(folder)  # the mark that follows says that they are on the disk
 
 
 def _last_epoch(folder: str, mode: str) -> int:
@@ -365,6 +379,7 @@ def _create_first_segment(
     base_offset = commit["segment_base_offset"]
     path = os.path.join(folder, layout.segment_file_name(base_offset, layout.LOG_SUFFIX))
     try:
+        producer_snapshots.delete_above(folder, base_offset)
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         os.close(fd)
         leader_epochs.append(_epochs_path(folder), leader_epoch, base_offset)

@@ -65,6 +65,8 @@ def delete_below(log: "Log", offset: int) -> list[SegmentInfo]:
 
     Readers that have a segment mapped keep reading it: its bytes go with the last mapping.
     """
+    if any(name.endswith(layout.SWAP_SUFFIX) for name in os.listdir(log.path)):
+        return []  # a compaction is half-way: a name may stand for another segment than it says
     gone = [info for info in log.segments() if not info.is_active and info.next_offset <= offset]
     for info in gone:
         # The .log last: while it is there, a deletion that was interrupted is tried again.

@@ -104,7 +104,14 @@ def are_sound(folder: str) -> bool:
 
 def collect(log: "Log", first_offset: int, end_offset: int) -> list[Aborted]:
     """The aborted transactions of a log that reach into [first_offset, end_offset)."""
-    log_end_offset = log.log_end_offset
+    while True:
+        commit = log.commit()
+        found = _collect(log, commit["log_end_offset"], first_offset, end_offset)
+        if log.commit()["segment_list_generation"] == commit["segment_list_generation"]:
+            return found  # no segment, and no index with it, went meanwhile
+
+
+def _collect(log: "Log", log_end_offset: int, first_offset: int, end_offset: int) -> list[Aborted]:
     bases = log._bases()
     begin = max((base for base in bases if base <= first_offset), default=0)
     found = []

@@ -56,6 +56,7 @@ cdef class Accumulator:
     cdef readonly int16_t _producer_epoch
     cdef bint is_transactional
     cdef bint is_transaction_open
+    cdef bint is_over                # closed: nothing is taken any more
     cdef bint is_gated               # produce() has more to check than its limits
 
     cdef TopicQueues find_topic(self, object topic)
@@ -67,4 +68,3 @@ cdef class Accumulator:
     cdef int make_room(self, PartitionQueue queue, size_t bound) except -1
     cdef int check_limits(self) except -1
     cdef int send(self, PartitionQueue queue) except -1
-    cdef int _stamp(self, PartitionQueue queue, BatchBuilder builder) except -1

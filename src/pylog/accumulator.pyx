@@ -185,6 +185,8 @@ cdef class Accumulator:
     cdef TopicQueues find_topic(self, object topic):
         if self.fork_count != fork_count():
             self._after_fork()
+        if self.is_over:
+            raise RuntimeError("Producer has been closed")
         if type(topic) is not str:
             raise TypeError(f"topic must be a str, not {type(topic).__name__}")
         cdef TopicQueues queues = self.topics.get(topic)
@@ -369,15 +371,6 @@ cdef class Accumulator:
         self.is_transaction_open = False
         self.is_gated = self.is_transactional
 
-    cdef int _stamp(self, PartitionQueue queue, BatchBuilder builder) except -1:
-        """Before a batch is sealed: whose it is, and the sequence of its first record."""
-        builder.set_producer(self._producer_id, self._producer_epoch, queue.next_sequence,
-                             self.is_transactional)
-        if self.is_transactional and not queue.is_in_transaction:
-            self._add_partition(queue.topic, queue.partition)
-            queue.is_in_transaction = True
-        return 0
-
     def _add_partition(self, topic, partition):
         """For a subclass: the transaction reaches a partition. KafkaException fails the batch."""
 
@@ -390,9 +383,16 @@ cdef class Accumulator:
         with queue.lock:
             if queue.unsent is not None and not self._send_unsent(queue):
                 return 0
-            builder = queue.filling
-            if builder.record_count == 0:
+            if queue.filling.record_count == 0:
                 return 0
+            refusal = None
+            if self.is_transactional and not queue.is_in_transaction:
+                try:   # before the batch is taken: a Ctrl-C in here leaves it queued
+                    self._add_partition(queue.topic, queue.partition)
+                    queue.is_in_transaction = True
+                except Exception as error:
+                    refusal = error
+            builder = queue.filling
             if queue.spare is None:
                 queue.spare = BatchBuilder(self.codec, self.level)
             queue.filling = queue.spare
@@ -401,8 +401,12 @@ cdef class Accumulator:
             queue.reports = None
             self._choose_sticky(queue)
             try:
+                if refusal is not None:
+                    raise refusal
                 if self._producer_id >= 0:
-                    self._stamp(queue, builder)
+                    # Whose it is, and the sequence of its first record.
+                    builder.set_producer(self._producer_id, self._producer_epoch,
+                                         queue.next_sequence, self.is_transactional)
                 builder.seal(0)
             except Exception as error:   # no memory to compress into, say
                 if not isinstance(error, KafkaException):
@@ -613,6 +617,7 @@ cdef class Accumulator:
             raise failure
 
     def _close_queues(self):
+        self.is_over = True
         self.topics.clear()
         self.last_topic = None
         self.last_queues = None

@@ -74,7 +74,7 @@ def code_of(raised):
 
 
 def test_a_copy_has_the_same_records_in_the_same_partitions(source, target):
-    create(source, partitions=3, **{"segment.bytes": "2097152", "cleanup.policy": "compact"})
+    create(source, partitions=3, **{"segment.bytes": "2097152", "index.interval.bytes": "2048"})
     fill(source, 12_000)
     planned, written = [], []
     outcome = mirror(source, target, on_plan=planned.append, on_records=written.append)
@@ -85,7 +85,7 @@ def test_a_copy_has_the_same_records_in_the_same_partitions(source, target):
         (future,) = admin.describe_configs([ConfigResource("topic", "t")]).values()
         configs = future.result()
         assert configs["segment.bytes"].value == "2097152"
-        assert configs["cleanup.policy"].value == "compact"
+        assert configs["index.interval.bytes"].value == "2048"
         assert configs["retention.bytes"].is_default
 
 

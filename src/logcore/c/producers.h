@@ -60,8 +60,9 @@ static inline int32_t pl_last_sequence(const struct pl_batch *batch)
 
 static inline void pl_producers_free(struct pl_producers *producers)
 {
-    free(producers->table);
+    struct pl_producer *old = producers->table;
     memset(producers, 0, sizeof *producers);
+    free(old);
 }
 
 static inline size_t pl_producer_place(const struct pl_producers *producers, int64_t producer_id)
@@ -99,8 +100,9 @@ static inline int pl_producers_resize(struct pl_producers *producers, size_t cap
         if (entry->producer_id != -1)
             grown.table[pl_producer_place(&grown, entry->producer_id)] = *entry;
     }
-    free(producers->table);
-    *producers = grown;
+    struct pl_producer *old = producers->table;
+    *producers = grown; /* first: a child that is forked in between frees what is in use */
+    free(old);
     return 0;
 }
 
@@ -280,8 +282,9 @@ static inline int pl_expire_producers(struct pl_producers *producers, int64_t le
         *pl_put_producer(&smaller, entry->producer_id) = *entry;
     }
     smaller.open_transactions = producers->open_transactions;
-    free(producers->table);
+    struct pl_producer *old = producers->table;
     *producers = smaller;
+    free(old);
     return 0;
 }
 

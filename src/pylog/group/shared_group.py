@@ -338,8 +338,19 @@ def peek(log_dir: LogDir, group_id: str) -> Group | None:
     opened_at = fork_count()
     try:
         now_ms = time.monotonic_ns() // 1_000_000
+        beats = _read_words(path + BEATS_SUFFIX)
         for member in list(group.members.values()) if group is not None else ():
             member.last_heard_ms = now_ms
+            place = _FIRST_BEAT_WORD + member.slot
+            if (
+                group is not None
+                and member.instance_id is not None
+                and member.slot != NO_SLOT
+                and place < len(beats)
+                and now_ms - beats[place] // 1_000_000 > member.session_timeout_ms
+            ):
+                group.leave(member.member_id, member.instance_id, now_ms)
+                continue
             if (
                 group is not None
                 and member.slot != NO_SLOT
@@ -367,6 +378,16 @@ def list_groups(log_dir: LogDir) -> list[str]:
                 if group_id is not None and stem_of(group_id) + STATE_SUFFIX == name:
                     found.append(group_id)
     return sorted(found)
+
+
+def _read_words(path: str) -> list[int]:
+    """The heartbeats as they are now; none where there is no file."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read(_BEATS_BYTES)
+    except OSError:
+        return []
+    return list(memoryview(data[: len(data) // 8 * 8]).cast("q"))
 
 
 def _map_words(path: str) -> memoryview:
