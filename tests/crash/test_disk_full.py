@@ -342,15 +342,22 @@ def fill_while_everybody_is_at_work(path: str) -> None:
     disk = SmallDisk(path, "2m")
     folder = f"{path}/log"
     stop = threading.Event()
+    # How many records may be written: a fast machine would fill the disk with the log itself.
+    room = threading.Semaphore(0)
     acknowledged: list[tuple[int, bytes]] = []
 
     def write(topic: pylog.embed.Topic, name: bytes) -> None:
         number = 0
+        may_write = False
         while not stop.is_set():
+            may_write = may_write or room.acquire(timeout=0.01)
+            if not may_write:
+                continue
             value = b"%s %d" % (name, number)
             try:
                 acknowledged.append((topic.append(value), value))
                 number += 1
+                may_write = False
             except KafkaException as exception:
                 assert isinstance(exception.__cause__, DiskFullError), exception
 
@@ -361,9 +368,11 @@ def fill_while_everybody_is_at_work(path: str) -> None:
             for thread in threads:
                 thread.start()
             for _ in range(10):
+                room.release(200)
                 disk.fill()
                 seen = len(acknowledged)
                 disk.free()
+                room.release(100)
                 while len(acknowledged) < seen + 50:
                     assert any(thread.is_alive() for thread in threads)
             stop.set()
