@@ -710,3 +710,19 @@ def test_indexes_point_at_batches(path: Path) -> None:
         assert all(starts[offset] == at for offset, at in entries)
         for offset in range(100):
             assert next(log.reader(offset)).offset == offset
+
+
+def test_segments_are_not_deleted_while_another_handle_keeps_the_partition(path: Path) -> None:
+    """A compaction that swaps segments gives their names to other ones."""
+    config = LogConfig.from_properties({"retention.ms": "-1"})
+    with Log(path, config) as log, Log(path, config) as keeper:
+        append_values(log, b"one")
+        log.roll()
+        append_values(log, b"two")
+        assert keeper.try_maintenance()
+        assert log.delete_records(1) == 1
+        assert log_file(path).exists()
+        keeper.end_maintenance()
+        log.apply_retention()
+        assert not log_file(path).exists()
+        assert read_values(log) == [b"two"]

@@ -409,3 +409,34 @@ def test_a_damaged_transaction_index_is_made_anew_from_the_log(path: Path) -> No
     with Log(path) as log:
         assert log.aborted_transactions(0, 8) == before
         assert values_of(log) == [b"0", b"2"]
+
+
+def test_what_is_known_of_a_tail_that_was_lost_goes_with_it(path: Path) -> None:
+    """Or a log without producers would take the snapshot for its own once it has grown past it."""
+    with Log(path) as log:
+        for _ in range(5):
+            log.append(make(-1, -1, -1))
+    lost = [ProducerInfo(7, 0, 5, 55, transaction_first_offset=55)]
+    producer_snapshots.write(str(path), 56, lost)
+    (path / ".state").unlink()
+    with Log(path) as log:
+        for _ in range(60):
+            log.append(make(-1, -1, -1))
+        log.append(make(8, 0, 0))
+        assert [info.producer_id for info in log.producers()] == [8]
+        assert log.last_stable_offset == log.log_end_offset
+
+
+def test_a_log_that_begins_inside_of_a_transactions_batch_knows_the_transaction(path: Path) -> None:
+    with Log(path) as log:
+        log.append(make(7, 0, 0, b"a", b"b", b"c", transactional=True))
+        log.append(make(-1, -1, -1, b"behind"))
+        log.delete_records(1)
+    for file in path.glob("*.snapshot"):
+        file.unlink()
+    (path / ".state").unlink()
+    (path / ".recovery").unlink()
+    with Log(path) as log:
+        assert log.last_stable_offset == log.log_start_offset
+        log.append_marker(7, 1, False)
+        assert values_of(log, offset=log.log_start_offset) == [b"behind"]

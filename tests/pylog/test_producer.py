@@ -374,3 +374,14 @@ def test_a_compacted_topic_takes_no_record_without_a_key(folder: str) -> None:
             with pytest.raises(KafkaException, match="without a key"):
                 append()
         assert [message.value() for message in topic.read()] == [b"kept"]
+
+
+def test_a_closed_producer_takes_nothing_though_another_has_the_folder_open(folder):
+    with pylog.Producer({"log.dir": folder}) as other:
+        producer = pylog.Producer({"log.dir": folder})
+        producer.produce("t", b"before")
+        producer.close()
+        with pytest.raises(RuntimeError, match="closed"):
+            producer.produce("t", b"after")
+        other.flush()
+    assert [message.value() for message in read_all(folder, "t")] == [b"before"]
