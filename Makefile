@@ -7,11 +7,12 @@ PYTHON ?= $(firstword $(shell for python in python3 python3.14 python3.13 python
 	&& echo $$python && break; done) python3)
 BIN := $(VENV)/bin
 INSTALL = VENV="$(VENV)" $(PYTHON) scripts/install.py
-STUBBED = $(subst /,.,$(patsubst src/%.pyi,%,$(wildcard src/*/*.pyi)))
+STUBBED = $(subst /,.,$(patsubst src/%.pyi,%,$(shell find src -name '*.pyi' | sort)))
 CODE := src tests benchmarks examples scripts fuzz setup.py
 unexport PYTHONPATH
 
-.PHONY: run test lint lint-ruff lint-format lint-mypy lint-stubs lint-cython bench peers test-peers
+.PHONY: run test lint lint-ruff lint-format lint-mypy lint-stubs lint-cython bench bench-streams
+.PHONY: peers test-peers
 .PHONY: torture sanitize fuzz build-inplace wheel clean
 
 run:
@@ -42,8 +43,13 @@ bench:
 	@$(INSTALL) bench
 	$(BIN)/python -m benchmarks.suite $(ARGS)
 
-peers:  # a real Kafka from Maven Central into .peers/, once
+bench-streams:
+	@$(INSTALL) bench streams
+	$(BIN)/python -m benchmarks.suite --streams $(ARGS)
+
+peers:  # a real Kafka and Kafka Streams from Maven Central into .peers/, once
 	$(PYTHON) scripts/peers/kafka.py fetch
+	$(PYTHON) scripts/peers/streams.py fetch
 test-peers: peers
 	@$(INSTALL) dev
 	$(BIN)/python -m pytest -m peer $(ARGS)
@@ -71,4 +77,5 @@ wheel:
 	@$(INSTALL) --wheel
 
 clean:  # what was built; .venv, .peers and pylog-data stay
-	rm -rf build dist src/*.egg-info src/*/*.c src/*/*.html src/*/*.so
+	rm -rf build dist src/*.egg-info
+	find src -name '*.c' -delete -o -name '*.html' -delete -o -name '*.so' -delete

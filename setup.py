@@ -35,7 +35,7 @@ extensions = [
         extra_compile_args=flags,
         extra_link_args=link,
     )
-    for path in sorted(SOURCE.glob("*/*.pyx"))
+    for path in sorted(SOURCE.rglob("*.pyx"))
 ]
 
 if __name__ == "__main__":  # cythonize's workers may import this file again

@@ -17,7 +17,7 @@ def main() -> None:
     """Compile what changed and move the results beside their sources."""
     command = [sys.executable, "setup.py", "-q", "build_ext", "--build-lib", str(LIBRARY)]
     subprocess.run(command, cwd=ROOT, check=True)
-    for built in LIBRARY.glob("*/*.so"):
+    for built in LIBRARY.rglob("*.so"):
         target = ROOT / "src" / built.relative_to(LIBRARY)
         if not target.exists() or target.stat().st_mtime < built.stat().st_mtime:
             partial = target.with_suffix(".partial")

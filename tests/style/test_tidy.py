@@ -20,8 +20,16 @@ ALLOWED: dict[str, set[str]] = {
     "logcore": set(),
     "pylog": {"logcore"},
     "pylog.cli": {"*"},
+    "pylog.streams": {"pylog"},
     "pylog.__main__": {"pylog.cli"},
 }
+
+# What pylog.streams may see of pylog: the clients, so that it runs on a cluster as on a folder, and
+# the names of their properties.
+CLIENTS = {
+    "pylog", "pylog.admin", "pylog.config", "pylog.config_table", "pylog.errors", "pylog.message",
+    "pylog.partitioner", "pylog.types",
+}  # fmt: skip
 
 _CYTHON_IMPORT = re.compile(
     r"^\s*(?:from\s+([\w.]+)\s+c?import\b|c?import\s+([\w., ]+))", re.MULTILINE
@@ -69,6 +77,15 @@ def forbidden_imports(module: str, path: Path, text: str) -> list[str]:
     )
 
 
+def behind_the_clients(path: Path, text: str) -> list[str]:
+    """Return the modules of pylog that a file of pylog.streams imports beside CLIENTS."""
+    modules = {module_of(source) for source in source_files()}
+    found = {
+        name if name in modules else name.rpartition(".")[0] for name in imports_of(path, text)
+    }
+    return sorted(name for name in found - CLIENTS if layer_of(name) == "pylog")
+
+
 def module_of(path: Path) -> str:
     """Return the dotted name of a source file."""
     return ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
@@ -108,13 +125,36 @@ def test_the_clients_do_not_import_the_command_line():
     assert forbidden_imports("pylog.x", Path("x.py"), "from pylog import cli") == ["pylog.cli"]
 
 
+def test_streams_see_the_clients_only():
+    found = {
+        str(path.relative_to(ROOT)): wrong
+        for path in (SOURCE / "pylog" / "streams").rglob("*")
+        if path.suffix in (".py", ".pyi", ".pyx", ".pxd")
+        and (wrong := behind_the_clients(path, path.read_text()))
+    }
+    assert found == {}
+
+
+@pytest.mark.parametrize("name", ["pylog.log_dir", "pylog.consumer", "pylog.group.member"])
+def test_an_import_from_behind_the_clients_is_seen(name: str):
+    package, _, module = name.rpartition(".")
+    for text in (f"import {name}", f"from {package} import {module}", f"from {name} import X"):
+        assert name in behind_the_clients(Path("x.py"), text)
+    assert not behind_the_clients(Path("x.py"), "from pylog import Consumer\nimport pylog.errors")
+
+
+def test_streams_do_not_import_the_storage_core():
+    assert forbidden_imports("pylog.streams.x", Path("x.pyx"), "cimport logcore.log")
+    assert forbidden_imports("pylog.x", Path("x.py"), "import pylog.streams")
+
+
 def test_each_cython_module_has_a_stub_and_each_stub_a_module():
     modules = {path.with_suffix("") for path in SOURCE.rglob("*.pyx")}
     stubs = {path.with_suffix("") for path in SOURCE.rglob("*.pyi")}
     assert modules == stubs
 
 
-@pytest.mark.parametrize("package", ["logcore", "pylog"])
+@pytest.mark.parametrize("package", ["logcore", "pylog", "pylog.streams"])
 def test_public_names_are_sorted_and_there(package: str):
     def constants_then_classes_then_functions(name: str) -> tuple[int, str]:
         return (0 if name.isupper() else 1 if name[0].isupper() else 2, name)
