@@ -43,6 +43,7 @@ START_TIMEOUT_S = 90
 STOP_TIMEOUT_S = 60
 TOOL_TIMEOUT_S = 300
 START_ATTEMPTS = 3
+LONGEST_LINE = 400  # of an output that an error ends with
 
 CLUSTER_ID = base64.urlsafe_b64encode(b"pylog-peer-kafka").decode().rstrip("=")
 # The line that says "Kafka Server started" is an info line of these packages.
@@ -115,7 +116,7 @@ def fetch() -> Path:
     for folder in (LIBS_DIR, CLASSES_DIR):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-    _run(
+    run_program(
         ["mvn", "-q", "-B", "-f", str(SCRIPTS_DIR / "pom.xml")]
         + ["dependency:copy-dependencies", "-DincludeScope=runtime"]
         + [f"-DoutputDirectory={LIBS_DIR}"],
@@ -123,12 +124,12 @@ def fetch() -> Path:
     )
     sources = [str(path) for path in sorted((SCRIPTS_DIR / "java").glob("*.java"))]
     command = ["javac", "-nowarn", "-cp", f"{LIBS_DIR}/*", "-d", str(CLASSES_DIR), *sources]
-    _run(command, name="javac")
+    run_program(command, name="javac")
     STAMP_PATH.write_text(_wanted_stamp())
     return LIBS_DIR
 
 
-def _run(
+def run_program(
     command: Sequence[str],
     *,
     name: str,
@@ -146,7 +147,8 @@ def _run(
         check=False,
     )
     if done.returncode != 0:
-        tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-20:])
+        lines = (done.stdout + done.stderr).strip().splitlines()[-20:]
+        tail = "\n".join(line[:LONGEST_LINE] for line in lines)
         raise PeerFailedError(f"{name} ended with status {done.returncode}:\n{tail}")
     return done.stdout + done.stderr if with_errors else done.stdout
 
@@ -184,7 +186,8 @@ def run_java(
         PeerFailedError: it ended with another status than 0.
     """
     command = [*_java_command(main_class), *(os.fspath(argument) for argument in arguments)]
-    return _run(command, name=main_class, stdin=stdin, with_errors=with_errors, timeout_s=timeout_s)
+    options = {"with_errors": with_errors, "timeout_s": timeout_s}
+    return run_program(command, name=main_class, stdin=stdin, **options)
 
 
 def dump_log_segments(
