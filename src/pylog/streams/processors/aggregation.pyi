@@ -1,0 +1,18 @@
+from collections.abc import Callable
+from typing import Any, final
+
+class Aggregation:
+    def functions(self) -> tuple[Callable[..., Any], ...]: ...
+
+@final
+class Aggregating(Aggregation):
+    def __init__(
+        self, initializer: Callable[[], Any], aggregator: Callable[[Any, Any, Any], Any]
+    ) -> None: ...
+
+@final
+class Reducing(Aggregation):
+    def __init__(self, reducer: Callable[[Any, Any], Any]) -> None: ...
+
+@final
+class Counting(Aggregation): ...

@@ -1,0 +1,131 @@
+"""Instance: what the stream threads of one application in one process share.
+
+It knows the topology, which topics there are and how many tasks that makes, and it makes the
+internal topics. Threads ask it; it asks nobody.
+"""
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from pylog import AdminClient
+from pylog.streams.config import StreamsConfig
+from pylog.streams.metrics import StreamsMetrics
+from pylog.streams.runtime import internal_topics, partition_counts
+from pylog.streams.runtime.assignment import TaskLayout
+from pylog.streams.runtime.restore_listeners import StandbyUpdateListener, StateRestoreListener
+from pylog.streams.runtime.state_directory import StateDirectory
+from pylog.streams.topology import Topology
+
+log = logging.getLogger("pylog.streams")
+
+
+class Instance:
+    """What threads share; made by Streams.
+
+    Args:
+        topology: of the application.
+        config: of the application.
+        state_directory: it is open.
+        process_id: who this is.
+        client_id: what names of threads and clients begin with.
+        admin: of the folder or cluster.
+
+    Attributes:
+        layout: the tasks, as `refresh` found them last.
+        existing_topics: partition counts of all topics, from the same time.
+        is_paused: nothing is processed.
+        global_stores: by name, open and complete.
+        global_lock: held by who touches them for more than a moment.
+    """
+
+    def __init__(
+        self,
+        topology: Topology,
+        config: StreamsConfig,
+        state_directory: StateDirectory,
+        process_id: uuid.UUID,
+        client_id: str,
+        admin: AdminClient,
+    ):
+        self.topology = topology
+        self.config = config
+        self.state_directory = state_directory
+        self.process_id = process_id
+        self.client_id = client_id
+        self.admin = admin
+        self.started_ms = int(time.time() * 1000)
+        self.metrics = StreamsMetrics(
+            window_ms=config["metrics.sample.window.ms"], samples=config["metrics.num.samples"]
+        )
+        self.restore_listener = StateRestoreListener()
+        self.standby_listener = StandbyUpdateListener()
+        self.layout = TaskLayout([], {})
+        self.existing_topics: dict[str, int] = {}
+        self.is_paused = False
+        self.global_stores: dict[str, Any] = {}
+        self.global_lock = threading.RLock()
+        self.shutdown_application: Callable[[], None] = lambda: None
+        self._lock = threading.Lock()
+
+    @property
+    def application_id(self) -> str:
+        """`application.id`."""
+        return self.config.application_id
+
+    @property
+    def has_patterns(self) -> bool:
+        """Whether topics that come later may be source topics."""
+        return any(
+            getattr(definition, "pattern", None) is not None
+            for definition in self.topology.definitions.values()
+        )
+
+    def refresh(self) -> TaskLayout:
+        """Look at the topics, make the internal ones that are missing, and lay out the tasks.
+
+        Raises:
+            MissingSourceTopicError: a source topic does not exist.
+            TopologyError: topics that are joined are not co-partitioned.
+            InvalidTopologyChangeError: an internal topic has another partition count.
+        """
+        with self._lock:
+            known = internal_topics.partition_counts(self.admin)
+            layout = self._lay_out(known)
+            if layout != self.layout:
+                known = internal_topics.partition_counts(self.admin)
+                self.layout = layout
+            self.existing_topics = known
+            return layout
+
+    def _lay_out(self, known: dict[str, int]) -> TaskLayout:
+        config = self.config
+        external = {
+            topic: count
+            for topic, count in known.items()
+            if not self._is_internal(topic) and not topic.startswith("__")
+        }
+        subtopologies = self.topology.subtopologies(self.application_id, external)
+        partition_counts.check_sources(subtopologies, external)
+        repartition = partition_counts.repartition_counts(subtopologies, external)
+        layout = TaskLayout(subtopologies, {**external, **repartition})
+        internal_topics.make_ready(
+            self.admin,
+            internal_topics.wanted_topics(
+                subtopologies,
+                repartition,
+                layout.task_counts,
+                config.topic_config(),
+                config["windowstore.changelog.additional.retention.ms"],
+            ),
+            config["replication.factor"],
+        )
+        return layout
+
+    def _is_internal(self, topic: str) -> bool:
+        return topic.startswith(f"{self.application_id}-") and topic.endswith(
+            ("-changelog", "-repartition")
+        )

@@ -1,0 +1,22 @@
+from libc.stdint cimport int64_t
+
+from pylog.streams.collector cimport RecordCollector
+
+
+cdef class Outlet:
+    cdef readonly object produce         # Producer.produce
+    cdef object poll                     # Producer.poll
+    cdef object begin                    # () -> None: begins a transaction
+    cdef public bint needs_begin         # no transaction is open, and records need one
+    cdef public object failure           # an exception of a record that could not be written, or None
+    cdef readonly int64_t sent           # records handed to the producer so far
+
+    cdef int attend(self) except -1
+
+
+cdef class TaskCollector(RecordCollector):
+    cdef Outlet outlet
+    cdef object count_partitions         # topic -> partition count
+    cdef object report_failure           # (collector, topic, key, value, headers, timestamp, error)
+    cdef public object context           # TaskContext, for the error handlers
+    cdef bint reports_each               # deliveries are reported record by record

@@ -1,0 +1,29 @@
+from collections.abc import Callable
+from typing import Any
+
+from pylog.streams.collector import RecordCollector
+
+class Outlet:
+    needs_begin: bool
+    failure: BaseException | None
+    @property
+    def produce(self) -> Callable[..., None]: ...
+    @property
+    def sent(self) -> int: ...
+    def __init__(
+        self,
+        produce: Callable[..., None],
+        poll: Callable[[float], int],
+        begin: Callable[[], None] | None,
+    ) -> None: ...
+    def raise_failure(self) -> None: ...
+
+class TaskCollector(RecordCollector):
+    context: Any
+    def __init__(
+        self,
+        outlet: Outlet,
+        count_partitions: Callable[[str], int],
+        report_failure: Callable[..., None],
+        reports_each: bool,
+    ) -> None: ...

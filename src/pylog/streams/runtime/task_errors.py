@@ -1,0 +1,168 @@
+"""TaskErrors: asks the program's handlers what to do with a record that failed, and does it.
+
+What a function of the program raised becomes a ProcessingError that says where: the node, the
+function with its file and line, and the record. Its cause keeps the program's own traceback, without
+the frames of this package above it.
+"""
+
+import os
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+import pylog
+from pylog.streams.error_handlers import ErrorHandlerContext, Response, ask
+from pylog.streams.errors import ProcessingError, ProductionError, SerializationError, StreamsError
+from pylog.streams.functions import describe_function
+from pylog.streams.node import HANDLED, Node, TaskContext
+from pylog.streams.record import Record
+
+_PACKAGE = os.path.dirname(os.path.abspath(pylog.__file__)) + os.sep
+
+
+class TaskErrors:
+    """The error handler of a task.
+
+    Args:
+        context: of the task.
+        message: () -> the Message that the task is at, or None.
+    """
+
+    def __init__(self, context: TaskContext, message: Callable[[], pylog.Message | None]):
+        self._context = context
+        self._message = message
+
+    def __call__(self, node: Node, record: Record | None, error: Exception) -> None:
+        """A node, or a function that it calls, raised.
+
+        Raises:
+            ProcessingError: the handler says to fail.
+        """
+        handler = self._context.config["processing.exception.handler"]
+        response = ask(handler, self._described(node), record, error)
+        self._send_dead_letters(response)
+        if response.decision != "resume":
+            error.__traceback__ = user_frames(error.__traceback__)
+            raise ProcessingError(self._text(node, record, error)) from error
+        self._context.drop(node.name, "processing error")
+
+    def punctuation(self, node: Node, error: Exception) -> None:
+        """A function that was called as time went on raised.
+
+        Raises:
+            ProcessingError: the handler says to fail.
+        """
+        if isinstance(error, HANDLED):
+            raise error
+        self(node, None, error)
+
+    def deserialization(self, node: Node, message: pylog.Message, error: Exception) -> None:
+        """A record that was read cannot be decoded.
+
+        Raises:
+            StreamsError: the handler says to fail.
+        """
+        handler = self._context.config["deserialization.exception.handler"]
+        context = ErrorHandlerContext(
+            message.topic(),
+            _or_unknown(message.partition()),
+            _or_unknown(message.offset()),
+            message.headers() or [],
+            node.name,
+            self._context.task_id,
+            message.timestamp()[1],
+            message.key(),
+            message.value(),
+            self._context.config["errors.dead.letter.queue.topic.name"],
+        )
+        response = ask(handler, context, message, error)
+        self._send_dead_letters(response)
+        if response.decision != "resume":
+            raise SerializationError(
+                f"source {node.name!r} cannot decode topic {context.topic!r}, partition "
+                f"{context.partition}, offset {context.offset}: {error}. A "
+                "deserialization.exception.handler could drop such records"
+            ) from error
+        self._context.drop(node.name, "deserialization error")
+
+    def serialization(self, node: Node, topic: str, record: Record, error: Exception) -> None:
+        """A sink cannot encode a record.
+
+        Raises:
+            ProductionError: the handler says to fail.
+        """
+        handler = self._context.config["production.exception.handler"]
+        response = ask(handler, self._described(node), record, error)
+        self._send_dead_letters(response)
+        if response.decision != "resume":
+            raise ProductionError(
+                f"sink {node.name!r} cannot write to topic {topic!r}: {error}"
+            ) from error
+        self._context.drop(node.name, "production error")
+
+    def _described(self, node: Node) -> ErrorHandlerContext:
+        context = self._context
+        message = self._message() if context.topic is not None else None
+        return ErrorHandlerContext(
+            context.topic,
+            context.partition,
+            context.offset,
+            context.headers or [],
+            node.name,
+            context.task_id,
+            context.record_timestamp,
+            None if message is None else message.key(),
+            None if message is None else message.value(),
+            context.config["errors.dead.letter.queue.topic.name"],
+        )
+
+    def _send_dead_letters(self, response: Response) -> None:
+        for letter in response.dead_letter_records:
+            self._context.collector.send(
+                letter.topic, letter.key, letter.value, letter.headers, letter.timestamp, -1
+            )
+
+    def _text(self, node: Node, record: Record | None, error: Exception) -> str:
+        context = self._context
+        text = f"processor {node.name!r} failed with {type(error).__name__}"
+        text += f": {error}" if str(error) else ""
+        where = _describe_place(node, error)
+        text += f"; in {where}" if where else ""
+        if context.topic is None:
+            return f"{text}; in a punctuation at {context.record_timestamp} ms"
+        text += f"; record of topic {context.topic!r}, partition {context.partition}, "
+        text += f"offset {context.offset}"
+        return text if record is None else f"{text}, key of type {type(record.key).__name__}"
+
+
+def _describe_place(node: Node, error: Exception) -> str:
+    trace = user_frames(error.__traceback__)
+    if trace is not None:
+        code = trace.tb_frame.f_code
+        return f"{code.co_qualname} ({code.co_filename}:{trace.tb_lineno})"
+    return ", ".join(describe_function(function) for function in node.functions())
+
+
+def user_frames(trace: TracebackType | None) -> TracebackType | None:
+    """Returns a traceback from the first frame that is not of this package; None without any."""
+    while trace is not None and _is_ours(trace.tb_frame.f_code.co_filename):
+        trace = trace.tb_next
+    return trace
+
+
+def _is_ours(file: str) -> bool:
+    return file.endswith(".pyx") or os.path.abspath(file).startswith(_PACKAGE)
+
+
+def _or_unknown(number: int | None) -> int:
+    return -1 if number is None else number
+
+
+def describe_opening_error(node: Node, error: Exception) -> StreamsError:
+    """Returns what an error in a processor's init becomes."""
+    where = _describe_place(node, error)
+    error.__traceback__ = user_frames(error.__traceback__)
+    return ProcessingError(
+        f"processor {node.name!r} cannot be opened: {type(error).__name__}: {error}"
+        + (f"; in {where}" if where else "")
+    )

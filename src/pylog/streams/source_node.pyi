@@ -1,0 +1,15 @@
+from typing import Any
+
+from pylog.streams.node import Node
+from pylog.streams.serde import Serde
+
+class SourceNode(Node):
+    @property
+    def timestamp_extractor(self) -> Any: ...
+    @property
+    def key_serde(self) -> Serde: ...
+    @property
+    def value_serde(self) -> Serde: ...
+    def __init__(
+        self, key_serde: Any, value_serde: Any, timestamp_extractor: Any = None
+    ) -> None: ...

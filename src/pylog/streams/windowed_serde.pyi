@@ -1,0 +1,23 @@
+from typing import final
+
+from pylog.streams.serde import NativeSerde, Serde
+from pylog.streams.window import Windowed
+
+class WindowedSerde(NativeSerde):
+    @property
+    def inner(self) -> Serde | None: ...
+    def serialize_base_key(self, topic: str | None, windowed: Windowed) -> bytes: ...
+
+@final
+class TimeWindowedSerde(WindowedSerde):
+    @property
+    def window_size_ms(self) -> int: ...
+    @property
+    def reads_changelog(self) -> bool: ...
+    def __init__(
+        self, inner: Serde | None, window_size_ms: int, *, reads_changelog: bool = False
+    ) -> None: ...
+
+@final
+class SessionWindowedSerde(WindowedSerde):
+    def __init__(self, inner: Serde | None) -> None: ...
