@@ -1,0 +1,57 @@
+"""The application that is killed: counts of words after a repartition, and sums by key."""
+
+import json
+import logging
+from typing import Any
+
+from pylog.streams import serdes
+from pylog.streams.app import Streams
+from pylog.streams.builder import StreamsBuilder
+from pylog.streams.materialized import Materialized
+from pylog.streams.topology import Topology
+
+PARTITIONS = 4
+OUTPUTS = ("counts", "sums")
+STORES = ("word-counts", "key-sums")
+
+
+def encode_config(config: dict[str, Any]) -> str:
+    """The configuration as one argument of a command line."""
+    return json.dumps(config)
+
+
+def decode_config(text: str) -> dict[str, Any]:
+    """The reverse of encode_config."""
+    config: dict[str, Any] = json.loads(text)
+    return config
+
+
+def topology() -> Topology:
+    """Two subtopologies: one of them behind a repartition topic."""
+    builder = StreamsBuilder()
+    words = builder.stream("words", key_serde=serdes.string, value_serde=serdes.string)
+    (
+        words.group_by(lambda _, word: word)
+        .count(materialized=Materialized.as_(STORES[0]))
+        .to_stream()
+        .to(OUTPUTS[0], value_serde=serdes.long)
+    )
+    (
+        words.group_by_key()
+        .aggregate(
+            lambda: 0,
+            lambda _, word, total: total + len(word),
+            materialized=Materialized.as_(STORES[1]).with_value_serde(serdes.long),
+        )
+        .to_stream()
+        .to(OUTPUTS[1], value_serde=serdes.long)
+    )
+    return builder.build()
+
+
+def run(config: dict[str, Any], state_dir: str) -> None:
+    """One instance, until SIGTERM."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s.%(msecs)03d %(message)s", datefmt="%H:%M:%S"
+    )
+    Streams(topology(), {**config["streams"], "state.dir": state_dir}).run()
