@@ -16,6 +16,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine import describe
+from benchmarks.rows import LOGS, Suite
+from benchmarks.stream_rows import STREAMS
 from pylog.cli import chart
 
 Result = dict[str, Any]
@@ -23,10 +25,11 @@ Result = dict[str, Any]
 RATE_UNIT = "records/s"
 
 
-def print_results(console: Console, results: Sequence[Result]) -> None:
+def print_results(console: Console, results: Sequence[Result], suite: Suite = LOGS) -> None:
     """Print one table for each value size."""
     for value_bytes in dict.fromkeys(result["value_bytes"] for result in results):
-        table = Table(title=f"{value_bytes}-byte values", title_justify="left")
+        title = suite.heading.format(value_bytes=value_bytes)
+        table = Table(title=title, title_justify="left")
         table.add_column("what")
         for heading in ("median", "min", "max", "ratio", "min", "max"):
             table.add_column(heading, justify="right")
@@ -67,8 +70,8 @@ def describe_goal(result: Result) -> str:
     return f"{sign} {result['goal']:g}{times} {'met' if result['met'] else 'MISSED'}"
 
 
-def charts_of(results: Sequence[Result]) -> list[chart.Chart]:
-    """Return rates as bars for each value size, then the follow latencies."""
+def charts_of(results: Sequence[Result], suite: Suite) -> list[chart.Chart]:
+    """Return rates as bars for each value size, then the latencies."""
     charts = []
     for value_bytes in dict.fromkeys(result["value_bytes"] for result in results):
         chosen = [result for result in results if result["value_bytes"] == value_bytes]
@@ -76,15 +79,17 @@ def charts_of(results: Sequence[Result]) -> list[chart.Chart]:
         if rates:
             charts.append(
                 chart.Chart(
-                    f"Records a second, {value_bytes}-byte values and 8-byte keys",
+                    suite.heading.format(value_bytes=value_bytes),
                     rates,
-                    subtitle="medians, with the smallest and the largest; × is the raw loop's "
+                    subtitle="medians, with the smallest and the largest; × is the loop's "
                     "figure of the same round",
                 )
             )
         waits = [_bar_of(result) for result in chosen if result["unit"] == "µs"]
         if waits:
-            title = f"Latency of following at 10,000 messages/s, {value_bytes}-byte values, µs"
+            title = "Latency, µs"
+            if suite is LOGS:
+                title = f"Latency of following at 10,000 messages/s, {value_bytes}-byte values, µs"
             charts.append(chart.Chart(title, waits, log_scale=True))
     return charts
 
@@ -93,7 +98,7 @@ def _bar_of(result: Result) -> chart.Bar:
     figure, ratio = result["figure"], result.get("ratio")
     notes = []
     if ratio is not None:
-        against = "" if result["against"].startswith("raw-") else f" {result['against']}"
+        against = "" if result["against"].startswith(("raw-", "bare-")) else f" {result['against']}"
         notes.append(f"{ratio['median']:.2f} ×{against}")
     if "goal" in result:
         notes.append(f"goal {describe_goal(result)}")
@@ -107,13 +112,15 @@ def _bar_of(result: Result) -> chart.Bar:
     )
 
 
-def write_svg(path: Path, document: dict[str, Any]) -> None:
+def write_svg(path: Path, document: dict[str, Any], suite: Suite) -> None:
     """Write the picture of a results document."""
-    footer = [describe(document["machine"]), f"{document['rounds']} rounds, make bench"]
-    picture = chart.render(charts_of(document["results"]), "pylog beside the raw loop", footer)
+    footer = [describe(document["machine"]), f"{document['rounds']} rounds, {suite.command}"]
+    picture = chart.render(charts_of(document["results"], suite), suite.title, footer)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(picture)
 
 
 if __name__ == "__main__":
-    write_svg(Path(sys.argv[2]), json.loads(Path(sys.argv[1]).read_text()))
+    read = json.loads(Path(sys.argv[1]).read_text())
+    is_of_streams = any(result["row"] == STREAMS.rows[0].name for result in read["results"])
+    write_svg(Path(sys.argv[2]), read, STREAMS if is_of_streams else LOGS)

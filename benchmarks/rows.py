@@ -97,7 +97,7 @@ class Row:
 
     @property
     def kind(self) -> str:
-        return "raw" if self.probe.startswith("raw-") else "main"
+        return "raw" if self.probe.startswith(("raw-", "bare-")) else "main"
 
 
 _TAIL = {"p99_us": "µs", "p999_us": "µs", "late_share": ""}
@@ -186,21 +186,53 @@ ROWS = (
 )  # fmt: skip
 
 
-def choose(names: str | None) -> list[Row]:
-    """Return the rows named, by commas; all when None.
+@dataclass(frozen=True)
+class Suite:
+    """What one run measures.
 
-    Raises:
-        ValueError: an unknown name.
+    Args:
+        title: of the picture.
+        heading: of its first chart.
+        rows: the lines.
+        probes: by name.
+        fills: what is written for those that read, by kind.
+        records: how many, unless told.
+        command: that repeats it.
     """
-    if names is None:
-        return list(ROWS)
-    known = {row.name: row for row in ROWS}
-    if unknown := [name for name in names.split(",") if name not in known]:
-        raise ValueError(f"no row {', '.join(unknown)}; there are {', '.join(known)}")
-    return [known[name] for name in names.split(",")]
+
+    title: str
+    heading: str
+    rows: tuple[Row, ...]
+    probes: Mapping[str, Probe]
+    fills: Mapping[str, tuple[Probe, ...]]
+    records: int
+    command: str
+
+    def choose(self, names: str | None) -> list[Row]:
+        """Return the rows named, by commas; all when None.
+
+        Raises:
+            ValueError: an unknown name.
+        """
+        if names is None:
+            return list(self.rows)
+        known = {row.name: row for row in self.rows}
+        if unknown := [name for name in names.split(",") if name not in known]:
+            raise ValueError(f"no row {', '.join(unknown)}; there are {', '.join(known)}")
+        return [known[name] for name in names.split(",")]
+
+    def probes_of(self, rows: list[Row]) -> list[str]:
+        """Return the probes that `rows` need, in the order of `probes`."""
+        wanted = {row.probe for row in rows} | {row.against for row in rows}
+        return [name for name in self.probes if name in wanted]
 
 
-def probes_of(rows: list[Row]) -> list[str]:
-    """Return the probes that `rows` need, in the order of `PROBES`."""
-    wanted = {row.probe for row in rows} | {row.against for row in rows}
-    return [name for name in PROBES if name in wanted]
+LOGS = Suite(
+    "pylog beside the raw loop",
+    "Records a second, {value_bytes}-byte values and 8-byte keys",
+    ROWS,
+    PROBES,
+    FILLS,
+    2_000_000,
+    "make bench",
+)

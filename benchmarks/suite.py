@@ -26,7 +26,8 @@ from rich.console import Console
 from benchmarks.machine import ROOT, describe, facts
 from benchmarks.measure import MeasurementError, run
 from benchmarks.plot import print_results, write_svg
-from benchmarks.rows import FILLS, PROBES, ROWS, Probe, Row, choose, probes_of
+from benchmarks.rows import LOGS, Probe, Row, Suite
+from benchmarks.stream_rows import STREAMS
 from benchmarks.workload import BLOCK_RECORDS, Figures, Order
 
 GOAL_VALUE_BYTES = 100
@@ -47,6 +48,7 @@ class Settings:
     crash_bytes: int
     value_sizes: tuple[int, ...]
     rows: list[Row]
+    suite: Suite
 
     def order(self, probe: Probe, value_bytes: int, folder: str) -> Order:
         share = probe.share * (LARGE_VALUE_SHARE if value_bytes > GOAL_VALUE_BYTES else 1)
@@ -71,16 +73,17 @@ def measure(settings: Settings, say: Callable[[str], object]) -> list[Result]:
 
 
 def _measure_probes(settings: Settings, value_bytes: int, say: Callable[[str], object]) -> Samples:
-    names = probes_of(settings.rows)
+    names = settings.suite.probes_of(settings.rows)
+    probes = settings.suite.probes
     samples: Samples = {name: [] for name in names}
     failed: set[str] = set()
     with TemporaryDirectory(dir=settings.folder) as shared:
-        for kind in sorted({PROBES[name].reads for name in names} - {None}):
+        for kind in sorted({probes[name].reads for name in names} - {None}):
             say(f"{value_bytes} B: writing what is read, {kind}")
             _fill(settings, value_bytes, os.path.join(shared, kind), kind, say)
         for number in range(settings.rounds):
             for name in names if number % 2 == 0 else reversed(names):
-                if name in failed or (PROBES[name].once and number):
+                if name in failed or (probes[name].once and number):
                     continue
                 say(f"{value_bytes} B, round {number + 1}/{settings.rounds}: {name}")
                 try:
@@ -96,7 +99,7 @@ def _fill(
     settings: Settings, value_bytes: int, folder: str, kind: str, say: Callable[[str], object]
 ) -> None:
     os.mkdir(folder)
-    for probe in FILLS[kind]:
+    for probe in settings.suite.fills[kind]:
         try:
             run(probe.measurement, settings.order(probe, value_bytes, folder))
         except MeasurementError as error:
@@ -104,7 +107,7 @@ def _fill(
 
 
 def _measure_probe(settings: Settings, name: str, value_bytes: int, shared: str) -> Figures:
-    probe = PROBES[name]
+    probe = settings.suite.probes[name]
     if probe.reads:
         folder = os.path.join(shared, probe.reads)
         return run(probe.measurement, settings.order(probe, value_bytes, folder))
@@ -146,24 +149,31 @@ def _spread(values: list[float]) -> dict[str, float]:
     return {"median": median(values), "min": min(values), "max": max(values)}
 
 
-def parse_settings(options: argparse.Namespace, folder: Path) -> Settings:
+def parse_settings(options: argparse.Namespace, suite: Suite, folder: Path) -> Settings:
     quick = options.quick
+    # Events of the streams have one size.
+    value_sizes = options.value_bytes if suite is LOGS else str(GOAL_VALUE_BYTES)
     return Settings(
         folder=folder,
         rounds=options.rounds or (3 if quick else 5),
-        records=options.records or (300_000 if quick else 2_000_000),
+        records=options.records or (300_000 if quick else suite.records),
         crash_bytes=options.crash_bytes or (1 << 27 if quick else 1 << 30),
-        value_sizes=tuple(int(size) for size in options.value_bytes.split(",")),
-        rows=choose(options.rows),
+        value_sizes=tuple(int(size) for size in value_sizes.split(",")),
+        rows=suite.choose(options.rows),
+        suite=suite,
     )
 
 
 def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="benchmarks.suite", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer records and rounds")
-    parser.add_argument("--rows", help=f"some of: {', '.join(row.name for row in ROWS)}")
+    parser.add_argument("--streams", action="store_true", help="the rows of pylog.streams")
+    names = [", ".join(row.name for row in suite.rows) for suite in (LOGS, STREAMS)]
+    parser.add_argument("--rows", help=f"some of: {'; with --streams: '.join(names)}")
     parser.add_argument("--rounds", type=int, help="medians are taken over them (5)")
-    parser.add_argument("--records", type=int, help="records of 100 bytes (2,000,000)")
+    parser.add_argument(
+        "--records", type=int, help="records (2,000,000 of 100 bytes; 1,000,000 events)"
+    )
     parser.add_argument("--crash-bytes", type=int, help="size of the crashed partition (1 GiB)")
     parser.add_argument("--value-bytes", default="100,1024", help="value sizes (100,1024)")
     parser.add_argument("--dir", type=Path, help="where to write (the system's scratch folder)")
@@ -175,9 +185,10 @@ def make_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = make_parser()
     options = parser.parse_args(arguments)
+    suite = STREAMS if options.streams else LOGS
     with TemporaryDirectory(prefix="pylog-bench-", dir=options.dir) as folder:
         try:
-            settings = parse_settings(options, Path(folder))
+            settings = parse_settings(options, suite, Path(folder))
         except ValueError as error:
             parser.error(str(error))
         machine = facts(settings.folder)
@@ -186,12 +197,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     document = {"machine": machine, "rounds": settings.rounds, "results": results}
     console = Console(width=None if sys.stdout.isatty() else 140)
     console.print(describe(machine), highlight=False)
-    print_results(console, results)
+    print_results(console, results, suite)
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(document, indent=1) + "\n")
     if options.svg:
-        write_svg(options.svg, document)
+        write_svg(options.svg, document, suite)
 
 
 if __name__ == "__main__":

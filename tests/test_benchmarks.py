@@ -50,6 +50,20 @@ def test_the_suite_measures_every_row_and_draws_it(tmp_path: Path):
     ElementTree.fromstring(svg.read_text())
 
 
+def test_the_stream_suite_measures_every_row_and_draws_it(tmp_path: Path):
+    from benchmarks.stream_rows import STREAMS
+
+    out, svg = tmp_path / "results.json", tmp_path / "results.svg"
+    text = run_module(
+        "benchmarks.suite", "--streams", "--records", "4000", "--rounds", "1",
+        "--dir", str(tmp_path), "--out", str(out), "--svg", str(svg),
+    )  # fmt: skip
+    assert "left out" not in text
+    results = {result["row"]: result for result in json.loads(out.read_text())["results"]}
+    assert set(results) == {row.name for row in STREAMS.rows}
+    ElementTree.fromstring(svg.read_text())
+
+
 def test_results_name_neither_the_host_nor_a_path(tmp_path: Path):
     from benchmarks.machine import facts
 
@@ -85,10 +99,10 @@ def test_a_goal_is_for_small_values_only_and_missing_it_fails_nothing():
 
 
 def test_an_unknown_row_is_refused_with_the_known_ones():
-    from benchmarks.rows import choose
+    from benchmarks.rows import LOGS
 
     with pytest.raises(ValueError, match=r"no row nonsense; there are raw-write, produce"):
-        choose("produce,nonsense")
+        LOGS.choose("produce,nonsense")
 
 
 def test_the_peers_run_and_absent_ones_are_named(tmp_path: Path):

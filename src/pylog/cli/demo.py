@@ -7,12 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
-from pylog.cli import console, flights, options, topics
+from pylog.cli import console, demo_streams, flights, options, topics
 from pylog.cli.failures import CommandError
 from pylog.cli.second_process import SecondProcess
 
 TOPIC = "flights"
 PARTITIONS = 4
+
+app = typer.Typer(context_settings={"help_option_names": ["-h", "--help"]})
+app.command("streams", short_help="Stream applications: counts, delays by airport and hour.")(
+    demo_streams.streams
+)
 
 _CHUNK_RECORDS = 1000
 _FLUSH_TIMEOUT_S = 120.0
@@ -27,7 +32,9 @@ class _Produced:
     total_seconds: float = 0.0
 
 
+@app.callback(invoke_without_command=True)
 def demo(
+    context: typer.Context,
     folder: options.FolderOption = "",
     fresh: Annotated[
         bool, typer.Option("--fresh", help="Delete the topic `flights` first and start over.")
@@ -41,6 +48,8 @@ def demo(
 
     Run it again and it continues the same log.
     """
+    if context.invoked_subcommand is not None:
+        return
     data = flights.find_data_folder()
     partitions, before = _prepare_topic(folder, fresh)
     total = min(limit or flights.ROW_COUNT, flights.ROW_COUNT)

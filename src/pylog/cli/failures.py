@@ -43,7 +43,7 @@ def _describe(exc: BaseException) -> tuple[str, int]:
     kafka_message = _kafka_error_message(exc)
     if kafka_message is not None:
         return kafka_message, EXIT_FAILED
-    if _is_log_error(exc):
+    if _is_log_error(exc) or _is_streams_error(exc):
         return str(exc), EXIT_FAILED
     if isinstance(exc, OSError):
         return _describe_os_error(exc), EXIT_FAILED
@@ -79,6 +79,11 @@ def _is_log_error(exc: BaseException) -> bool:
     return (errors is not None and isinstance(exc, errors.LogError)) or (
         config is not None and isinstance(exc, config.ConfigError)
     )
+
+
+def _is_streams_error(exc: BaseException) -> bool:
+    errors = sys.modules.get("pylog.streams.errors")
+    return errors is not None and isinstance(exc, errors.StreamsError)
 
 
 def _describe_os_error(exc: OSError) -> str:

@@ -72,8 +72,8 @@ def build_app() -> "typer.Typer":
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(options.global_options)
-    app.command("demo", short_help="Real flights into a topic, followed by a second process.")(
-        demo.demo
+    app.add_typer(
+        demo.app, name="demo", short_help="Real flights into a topic, followed by a second process."
     )
     app.command(
         "produce",
