@@ -9,35 +9,36 @@ application.id share the work, each with a state.dir of its own when stores are 
 Source: Kafka KafkaStreams.
 """
 
-import contextlib
-import signal
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
-from types import FrameType
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pylog import AdminClient
 from pylog.streams.config import StreamsConfig
 from pylog.streams.durations import Duration, to_ms
 from pylog.streams.errors import StreamsError
-from pylog.streams.metrics import StreamsMetrics
+from pylog.streams.metrics import StreamsMetrics, add_client
 from pylog.streams.runtime import client_settings, topology_change
 from pylog.streams.runtime.bounded_run import BoundedRun
 from pylog.streams.runtime.global_thread import GlobalThread
 from pylog.streams.runtime.instance import Instance, log
+from pylog.streams.runtime.queries import Queries
+from pylog.streams.runtime.query_server import QueryServer
 from pylog.streams.runtime.restore_listeners import StandbyUpdateListener, StateRestoreListener
+from pylog.streams.runtime.signals import stop_signals
 from pylog.streams.runtime.state_directory import StateDirectory
+from pylog.streams.runtime.store_access import StoreAccess
 from pylog.streams.runtime.stream_thread import StreamThread
 from pylog.streams.runtime.thread_state import State, ThreadState
 from pylog.streams.runtime.uncaught import StreamThreadExceptionResponse, respond
+from pylog.streams.state.cache import ThreadCache
 from pylog.streams.topology import Topology
 
 StateListener = Callable[[State, State], object]
 ExceptionHandler = Callable[[BaseException], StreamThreadExceptionResponse]
 
 
-class Streams:
+class Streams(StoreAccess):
     """One instance of an application. A context manager: it starts, and is closed.
 
     Args:
@@ -50,6 +51,7 @@ class Streams:
 
     def __init__(self, topology: Topology, config: Mapping[str, Any]):
         self.config = config if isinstance(config, StreamsConfig) else StreamsConfig(config)
+        topology.check_settings(self.config)
         self.topology = topology
         self._state = State.CREATED
         self._changed = threading.Condition(threading.RLock())
@@ -58,6 +60,7 @@ class Streams:
         self._last_number = 0
         self._global_thread: GlobalThread | None = None
         self._failure: BaseException | None = None
+        self._failed_threads = 0
         self._state_listener: StateListener | None = None
         self._exception_handler: ExceptionHandler | None = None
         self._restore_listener = StateRestoreListener()
@@ -68,6 +71,7 @@ class Streams:
         self._state_directory = StateDirectory(
             self.config["state.dir"], self.config.application_id, self._has_stores_on_disk()
         )
+        self._server: QueryServer | None = None
         self._is_paused = False
         self._is_bounded = False
 
@@ -100,6 +104,11 @@ class Streams:
             except Exception:
                 log.exception("the state listener raised")
         return True
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What ended the instance, None when nothing did."""
+        return self._failure
 
     def wait_for_state(self, state: State, timeout: float | None = None) -> bool:
         """Wait until the instance is at a state; False when the time is over."""
@@ -166,6 +175,9 @@ class Streams:
             instance = self._instance = self._make_instance()
             self._set_state(State.REBALANCING)
             self._start_global_thread(instance)
+            self._queries = Queries(instance, lambda: list(self._threads), instance.group_view)
+            self._server = QueryServer(instance.client_id, self._queries)
+            self._server.start()
             for _ in range(self._thread_count):
                 self._start_thread(instance)
         except BaseException as error:
@@ -179,7 +191,7 @@ class Streams:
         process_id = directory.open()
         stores = topology_change.describe_stores(self.topology)
         topology_change.check_change(directory.read_topology(), stores, directory.path)
-        client_id = config["client.id"] or f"{config.application_id}-{process_id}"
+        client_id = f"{config['client.id'] or config.application_id}-{process_id}"
         instance = Instance(
             self.topology,
             config,
@@ -189,6 +201,14 @@ class Streams:
             AdminClient(client_settings.admin(config, client_id)),
         )
         self._instance = instance
+        add_client(
+            instance.metrics,
+            client_id,
+            config.application_id,
+            lambda: self._state.name,
+            lambda: sum(each.state is not ThreadState.DEAD for each in self._threads),
+            lambda: self._failed_threads,
+        )
         instance.restore_listener = self._restore_listener
         instance.standby_listener = self._standby_listener
         instance.shutdown_application = lambda: self._begin_shut_down(State.PENDING_ERROR)
@@ -200,7 +220,7 @@ class Streams:
     def _start_global_thread(self, instance: Instance) -> None:
         """Fill the global stores, and keep them up to date."""
         if self.topology.global_stores:
-            self._global_thread = GlobalThread(instance, self._thread_failed)
+            self._global_thread = GlobalThread(instance, self._judge, self._thread_failed)
             self._global_thread.open()
             self._global_thread.start()
 
@@ -211,16 +231,19 @@ class Streams:
                 instance,
                 self._last_number,
                 self._thread_changed,
+                self._judge,
                 self._thread_failed,
                 self._make_cache,
+                lambda: [each.number for each in self._threads],
             )
             thread.commits_when_idle = self._is_bounded
             self._threads.append(thread)
         thread.start()
         return thread
 
-    def _make_cache(self) -> Any:
-        return None
+    def _make_cache(self) -> ThreadCache | None:
+        size: int = self.config["statestore.cache.max.bytes"]
+        return ThreadCache(size // max(1, self._thread_count)) if size else None
 
     def run(self) -> None:
         """Process until Ctrl-C or SIGTERM, then close. Call it in the main thread.
@@ -228,7 +251,7 @@ class Streams:
         Raises:
             StreamsError: see start(), or what a thread failed with.
         """
-        with self._signals():
+        with stop_signals(self._is_over):
             self._run(lambda: self._is_over.wait())
 
     def run_to_end(self) -> None:
@@ -243,7 +266,7 @@ class Streams:
             assert self._instance is not None
             BoundedRun(self._instance).wait(self._threads, self._is_over)
 
-        with self._signals():
+        with stop_signals(self._is_over):
             self._run(wait)
 
     def _run(self, wait: Callable[[], object]) -> None:
@@ -254,25 +277,6 @@ class Streams:
             self.close()
         if self._failure is not None:
             raise self._failure
-
-    @contextlib.contextmanager
-    def _signals(self) -> Iterator[None]:
-        """SIGINT and SIGTERM end the run; a second SIGINT interrupts what closes it."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        def stop(number: int, _: FrameType | None) -> None:
-            if self._is_over.is_set() and number == signal.SIGINT:
-                raise KeyboardInterrupt
-            self._is_over.set()
-
-        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     # ---- threads ----
 
@@ -287,12 +291,29 @@ class Streams:
                 self._set_state(State.RUNNING)
             self._changed.notify_all()
 
-    def _thread_failed(self, thread: StreamThread | GlobalThread, error: BaseException) -> None:
-        """A thread ended with an exception."""
-        handler = self._exception_handler if isinstance(thread, StreamThread) else None
-        response = respond(handler, error)
+    def _judge(
+        self, thread: StreamThread | GlobalThread, error: BaseException
+    ) -> StreamThreadExceptionResponse:
+        """What to do about a thread that failed."""
+        try:
+            handler = self._exception_handler if isinstance(thread, StreamThread) else None
+            response = respond(handler, error)
+        except BaseException as own:
+            log.exception("the uncaught exception handler failed")
+            self._failure = self._failure or own
+            response = StreamThreadExceptionResponse.SHUTDOWN_CLIENT
         log.error("%s: %s: %s; %s", thread.name, type(error).__name__, error, response.name)
+        return response
+
+    def _thread_failed(
+        self,
+        thread: StreamThread | GlobalThread,
+        error: BaseException,
+        response: StreamThreadExceptionResponse,
+    ) -> None:
+        """A thread ended with an exception."""
         assert self._instance is not None
+        self._failed_threads += 1
         if response is StreamThreadExceptionResponse.REPLACE_THREAD:
             with self._changed:
                 self._threads = [each for each in self._threads if each is not thread]
@@ -399,6 +420,8 @@ class Streams:
                 self._global_thread.join()
             else:
                 self._global_thread.close()
+        if self._server is not None:
+            self._server.close()
         if self._instance is not None:
             self._instance.admin.close()
         self._state_directory.close()
@@ -430,7 +453,3 @@ class Streams:
     def metrics(self) -> StreamsMetrics:
         """All metrics, by name; empty before start()."""
         return self._instance.metrics if self._instance is not None else StreamsMetrics()
-
-    def uptime_s(self) -> float:
-        """Seconds since start()."""
-        return time.time() - self._instance.started_ms / 1000 if self._instance is not None else 0.0

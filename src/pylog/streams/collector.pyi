@@ -1,7 +1,10 @@
-from typing import Any
+from typing import Any, final
+
+from typing_extensions import disjoint_base
 
 from pylog.streams.record import Headers
 
+@disjoint_base
 class RecordCollector:
     def send(
         self,
@@ -14,5 +17,6 @@ class RecordCollector:
     ) -> None: ...
     def partition_count(self, topic: str) -> int: ...
 
+@final
 class PythonCollector(RecordCollector):
     def __init__(self, target: Any) -> None: ...

@@ -5,7 +5,7 @@ from libc.stdint cimport int64_t
 
 
 cdef class RecordCollector:
-    """Takes serialized records. A subclass in Python gives `send`, one in Cython gives `put` too."""
+    """Takes serialized records. A subclass in Python gives `send`, one in Cython `put` too."""
 
     def send(self, str topic, key, value, headers, int64_t timestamp_ms, int partition):
         """Write a record.
@@ -32,6 +32,10 @@ cdef class RecordCollector:
         """`send` for callers in Cython."""
         self.send(topic, key, value, headers, timestamp, partition)
         return 0
+
+    cdef int count_partitions(self, str topic) except -1:
+        """`partition_count` for callers in Cython."""
+        return self.partition_count(topic)
 
 
 @cython.final

@@ -36,6 +36,7 @@ repartition.purge.interval.ms                     ms           30000           0
 default.dsl.store                                 enum         rocksDB         \
 rocksDB,in_memory,persistent
 log.summary.interval.ms                           ms           120000          -1..
+processor.wrapper.class                           wrapper      -               -
 metrics.num.samples                               int          2               1..2147483647
 metrics.recording.level                           enum         INFO            INFO,DEBUG,TRACE
 metrics.sample.window.ms                          ms           30000           1..
@@ -85,7 +86,6 @@ NOT_HERE = {
     "dsl.store.format": "stores have Kafka's format without headers",
     "dsl.store.suppliers.class": "say default.dsl.store, or Materialized for one store",
     "internal.task.assignor.class": "tasks are assigned by the library's own assignor",
-    "processor.wrapper.class": "wrap the supplier that is given to process()",
     "rocksdb.config.setter": "stores on disk are not RocksDB's",
     "task.assignor.class": "tasks are assigned by the library's own assignor",
     "window.size.ms": "say it where it is needed: serdes.time_windowed(inner, size)",

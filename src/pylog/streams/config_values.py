@@ -142,6 +142,13 @@ def _parse_handler(setting: Setting, value: Any) -> Any:
     return as_handler(value, setting.name)
 
 
+def _parse_wrapper(setting: Setting, value: Any) -> Any:
+    wrapper = getattr(value, "wrap", value)
+    if not callable(wrapper):
+        raise setting.refuse(value, "a function of a node's name and its process function")
+    return wrapper
+
+
 _PARSERS: dict[str, Callable[[Setting, Any], Any]] = {
     "bool": _parse_bool,
     "enum": _parse_enum,
@@ -152,6 +159,7 @@ _PARSERS: dict[str, Callable[[Setting, Any], Any]] = {
     "optimization": _parse_optimization,
     "serde": _parse_serde,
     "str": _parse_str,
+    "wrapper": _parse_wrapper,
 }
 
 

@@ -33,14 +33,19 @@ cdef class DrivenTask(RecordCollector):
     cdef readonly object global_task     # None without global stores
     cdef public int64_t now_ms
     cdef dict topics
-    cdef DrivenTopic last_topic
+    cdef DrivenTopic last_topic          # written to; often a changelog and the output by turns
+    cdef DrivenTopic topic_before
     cdef list looping                    # DrivenTopic and WrittenRecord by turns
     cdef object find_queue
+    cdef bint is_processing
+    cdef bint never_waits                # no partition is waited for
 
     cdef DrivenTopic topic_of(self, str name)
     cdef int loop_back(self) except -1
+    cdef int update_global(self, DrivenTopic topic, object key, object value, int64_t timestamp,
+                           object headers) except -1
     cdef int pipe_message(self, DrivenTopic topic, object key, object value, int64_t timestamp,
                           object headers) except -1
     cdef int complete(self) except -1
-    cdef Message enqueue(self, DrivenTopic topic, object key, object value, int64_t timestamp,
-                         object headers)
+    cdef int enqueue(self, DrivenTopic topic, object key, object value, int64_t timestamp,
+                     object headers) except -1

@@ -11,7 +11,6 @@ from pylog.message cimport Message
 from pylog.streams.collector cimport RecordCollector
 from pylog.streams.record cimport Record
 from pylog.streams.runtime.partition_group cimport PartitionGroup
-from pylog.streams.runtime.record_queue cimport RecordQueue
 from pylog.streams.runtime.task cimport StreamTask
 from pylog.streams.serde cimport Serde
 
@@ -22,7 +21,7 @@ from pylog.streams.errors import EmptyTopicError, StreamsError
 @cython.freelist(256)
 @cython.no_gc
 cdef class WrittenRecord:
-    """What was written to a topic. It refers to bytes only, so the garbage collector can spare it."""
+    """What was written to a topic: bytes only, so the garbage collector can spare it."""
 
 
 @cython.final
@@ -106,6 +105,8 @@ cdef class DrivenTask(RecordCollector):
             find_queue: topic -> RecordQueue of the task that takes its records, or None.
         """
         self.task = task
+        # Topics have no lag here, so only a time to idle makes a record wait.
+        self.never_waits = task is not None and task.group.max_task_idle_ms <= 0
         self.global_task = global_task
         self.find_queue = find_queue
 
@@ -133,7 +134,11 @@ cdef class DrivenTask(RecordCollector):
         cdef DrivenTopic topic = self.last_topic
         cdef WrittenRecord record
         if topic is None or topic.name is not name:
-            topic = self.last_topic = self.topic_of(name)
+            topic = self.topic_before
+            if topic is None or topic.name is not name:
+                topic = self.topic_of(name)
+            self.topic_before = self.last_topic
+            self.last_topic = topic
         record = WrittenRecord.__new__(WrittenRecord)
         record.key = key
         record.value = value
@@ -145,6 +150,9 @@ cdef class DrivenTask(RecordCollector):
             self.looping.append(topic)
             self.looping.append(record)
         return 0
+
+    cdef int count_partitions(self, str topic) except -1:
+        return 1
 
     # What goes in.
 
@@ -184,34 +192,26 @@ cdef class DrivenTask(RecordCollector):
 
     cdef int pipe_message(self, DrivenTopic topic, object key, object value, int64_t timestamp,
                           object headers) except -1:
-        cdef Message message = self.enqueue(topic, key, value, timestamp, headers)
+        self.enqueue(topic, key, value, timestamp, headers)
         if topic.queue is not None:
             self.complete()
         if topic.is_global:
-            self._update_global(message)
+            self.update_global(topic, key, value, timestamp, headers)
         return 0
 
-    cdef Message enqueue(self, DrivenTopic topic, object key, object value, int64_t timestamp,
-                         object headers):
-        cdef Message message = Message.__new__(Message)
-        message._topic = topic.name
-        message._partition = 0
-        message._offset = topic.next_offset
-        message._key = key
-        message._value = value
-        message._headers = headers
-        message._timestamp_ms = timestamp
-        message._timestamp_type = 1
+    cdef int enqueue(self, DrivenTopic topic, object key, object value, int64_t timestamp,
+                     object headers) except -1:
         topic.next_offset += 1
         if topic.queue is not None:
-            self.task.group.add_one(topic.queue, message)
-        return message
+            self.task.group.add_raw(
+                topic.queue, key, value, timestamp, headers, topic.next_offset - 1
+            )
+        return 0
 
     cdef int loop_back(self) except -1:
         """What was written to topics that are read goes in."""
         cdef DrivenTopic topic
         cdef WrittenRecord record
-        cdef Message message
         cdef list looping
         cdef Py_ssize_t index
         while self.looping:
@@ -220,32 +220,42 @@ cdef class DrivenTask(RecordCollector):
             for index in range(0, len(looping), 2):
                 topic = <DrivenTopic>looping[index]
                 record = <WrittenRecord>looping[index + 1]
-                message = self.enqueue(
-                    topic, record.key, record.value, record.timestamp, record.headers
-                )
+                self.enqueue(topic, record.key, record.value, record.timestamp, record.headers)
                 if topic.is_global:
-                    self._update_global(message)
+                    self.update_global(
+                        topic, record.key, record.value, record.timestamp, record.headers
+                    )
         return 0
 
-    def _update_global(self, Message message):
+    cdef int update_global(self, DrivenTopic topic, object key, object value, int64_t timestamp,
+                           object headers) except -1:
+        message = Message(topic.name, 0, topic.next_offset - 1, key, value, headers,
+                          timestamp=(1, timestamp))
         self.global_task.update(message)
         self.global_task.flush()
+        return 0
 
     cdef int complete(self) except -1:
         """Process all that waits and may be processed."""
         cdef StreamTask task = self.task
         cdef PartitionGroup group
-        if self.looping:
-            self.loop_back()
-        if task is None:
-            return 0
-        group = task.group
-        while group.waiting.count and group.ready(self.now_ms):
-            task.step(self.now_ms)
-            if task.flushed_stores:
-                task.flush_stores()
+        if self.is_processing:
+            return 0  # a processor pipes a record in: its turn comes
+        self.is_processing = True
+        try:
             if self.looping:
                 self.loop_back()
+            if task is None:
+                return 0
+            group = task.group
+            while group.waiting.count and (self.never_waits or group.ready(self.now_ms)):
+                task.step(self.now_ms)
+                if task.flushed_stores:
+                    task.flush_stores()
+                if self.looping:
+                    self.loop_back()
+        finally:
+            self.is_processing = False
         return 0
 
     def advance_clock(self, int64_t advance_ms):

@@ -9,6 +9,7 @@
     +-- ProductionError            a record could not be written
     +-- InvalidTimestampError      an extractor gave none
     +-- InvalidStateStoreError     a store that is closed, migrated or of another type
+    +-- StateStoreError            what a store has on disk cannot be used, or not be written
     +-- StateDirectoryLockedError  another process has the state directory
     +-- TaskMigratedError          the task is somebody else's by now
     +-- TaskCorruptedError         its state must be built anew from the changelog
@@ -55,6 +56,13 @@ class InvalidTimestampError(StreamsError):
 
 class InvalidStateStoreError(StreamsError):
     """A store is closed, has moved elsewhere, or is of another type."""
+
+
+class StateStoreError(StreamsError):
+    """What a store has on disk cannot be used, or cannot be written.
+
+    It is damaged, was written by another kind of store, or there is no room. The text says which.
+    """
 
 
 class StateDirectoryLockedError(StreamsError):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pylog.streams.errors import TopologyError
-from pylog.streams.with_key import WithKey
+from pylog.streams.keyed_function import WithKey
 
 
 def check_function(

@@ -3,13 +3,13 @@
     StreamsMetrics   all of an application; a mapping from MetricName to the value of now
     ThreadMetrics    group stream-thread-metrics      tags thread-id
     TaskMetrics      group stream-task-metrics        tags thread-id, task-id
-                     group stream-processor-node-metrics and stream-topic-metrics, more tags
+                     group stream-processor-node-metrics, tag processor-node-id too
+    add_client       group stream-metrics             tags client-id
 
 Every dropped record is counted in its task's `dropped-records-total`, and once more by node and
 reason, which Kafka has not: group stream-processor-node-metrics, tag `reason`.
 """
 
-import functools
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -22,8 +22,6 @@ CLIENT_GROUP = "stream-metrics"
 THREAD_GROUP = "stream-thread-metrics"
 TASK_GROUP = "stream-task-metrics"
 NODE_GROUP = "stream-processor-node-metrics"
-TOPIC_GROUP = "stream-topic-metrics"
-STORE_GROUP = "stream-state-metrics"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +138,31 @@ class StreamsMetrics(Mapping[MetricName, Any]):
                     del table[metric]
 
 
+def add_client(
+    metrics: StreamsMetrics,
+    client_id: str,
+    application_id: str,
+    state: Callable[[], str],
+    alive_threads: Callable[[], int],
+    failed_threads: Callable[[], int],
+) -> None:
+    """Add what an instance says of itself.
+
+    Args:
+        metrics: of the application.
+        client_id: of the instance.
+        application_id: of the application.
+        state: gives the name of the instance's state.
+        alive_threads: gives how many of its threads are not dead.
+        failed_threads: gives how many have failed so far.
+    """
+    tags = {"client-id": client_id}
+    metrics.gauge("application-id", CLIENT_GROUP, tags, lambda: application_id)
+    metrics.gauge("state", CLIENT_GROUP, tags, state)
+    metrics.gauge("alive-stream-threads", CLIENT_GROUP, tags, alive_threads)
+    metrics.gauge("failed-stream-threads", CLIENT_GROUP, tags, failed_threads)
+
+
 class ThreadMetrics:
     """What a stream thread measures of itself.
 
@@ -166,10 +189,6 @@ class ThreadMetrics:
             work: metrics.spread(f"{work}-records", THREAD_GROUP, self._tags)
             for work in ("poll", "process")
         }
-        self._ratio = dict.fromkeys(self._calls, 0.0)
-        for work in self._calls:
-            read = functools.partial(self._ratio.__getitem__, work)
-            metrics.gauge(f"{work}-ratio", THREAD_GROUP, self._tags, read)
         self.state = "CREATED"
         metrics.gauge("state", THREAD_GROUP, self._tags, lambda: self.state)
         started = metrics.clock()
@@ -198,12 +217,6 @@ class ThreadMetrics:
     def record_commit(self, elapsed_ms: float) -> None:
         """A commit is done."""
         self._record("commit", 1, elapsed_ms)
-
-    def record_ratios(self, elapsed_ms: float, spent_ms: Mapping[str, float]) -> None:
-        """How long the last round of the loop took, and how much of it went where."""
-        for work in self._ratio:
-            spent = spent_ms.get(work, 0.0)
-            self._ratio[work] = spent / elapsed_ms if elapsed_ms > 0 else 0.0
 
     def _record(self, work: str, calls: int, latency_ms: float) -> None:
         self._calls[work].add(calls)
@@ -234,20 +247,15 @@ class TaskMetrics:
         self.committed = self._counter("commit")
         self.restored = self._counter("restore")
         self.updated = self._counter("update")  # a standby
-        self.enforced = self._counter("enforced-processing")
-        self._lateness = metrics.spread("record-lateness", TASK_GROUP, self._tags)
         self._process_latency = metrics.spread("process-latency", TASK_GROUP, self._tags)
         self._punctuate_latency = metrics.spread("punctuate-latency", TASK_GROUP, self._tags)
         self._commit_latency = metrics.spread("commit-latency", TASK_GROUP, self._tags)
         self.buffered = 0
         self.remaining = 0
-        self.cached_bytes = 0
         self._gauge("active-buffer-count", lambda: self.buffered)
         self._gauge("restore-remaining-records-total", lambda: self.remaining)
-        self._gauge("cache-size-bytes-total", lambda: self.cached_bytes)
         self._dropped_by: dict[tuple[str, str], Counter] = {}
         self._latency_of: dict[str, Spread] = {}
-        self._topics: dict[tuple[str, str, str], tuple[Counter, Counter]] = {}
 
     def _counter(self, name: str) -> Counter:
         return self.metrics.counter(name, TASK_GROUP, self._tags)
@@ -296,10 +304,6 @@ class TaskMetrics:
         self.committed.total += 1
         self._commit_latency.record(elapsed_ms)
 
-    def record_lateness(self, lateness_ms: int) -> None:
-        """A record came so much behind stream time."""
-        self._lateness.record(lateness_ms)
-
     def record_latency(self, node_name: str, latency_ms: float) -> None:
         """A record came to a node so long after its timestamp."""
         spread = self._latency_of.get(node_name)
@@ -308,28 +312,6 @@ class TaskMetrics:
             spread = self.metrics.spread("record-e2e-latency", NODE_GROUP, tags, least=True)
             self._latency_of[node_name] = spread
         spread.record(latency_ms)
-
-    def record_consumed(self, node_name: str, topic: str, records: int, size_bytes: int) -> None:
-        """A source took records from a topic."""
-        self._record_topic("consumed", node_name, topic, records, size_bytes)
-
-    def record_produced(self, node_name: str, topic: str, records: int, size_bytes: int) -> None:
-        """A sink gave records to a topic."""
-        self._record_topic("produced", node_name, topic, records, size_bytes)
-
-    def _record_topic(
-        self, verb: str, node_name: str, topic: str, records: int, size_bytes: int
-    ) -> None:
-        found = self._topics.get((verb, node_name, topic))
-        if found is None:
-            tags = {**self._node_tags(node_name), "topic": topic}
-            count = Counter(self.metrics.clock, 1, 1)
-            size = Counter(self.metrics.clock, 1, 1)
-            self.metrics.gauge(f"records-{verb}-total", TOPIC_GROUP, tags, lambda: count.total)
-            self.metrics.gauge(f"bytes-{verb}-total", TOPIC_GROUP, tags, lambda: size.total)
-            found = self._topics[verb, node_name, topic] = (count, size)
-        found[0].total += records
-        found[1].total += size_bytes
 
     def close(self) -> None:
         """Remove what this task measures."""

@@ -24,7 +24,7 @@ cdef class TaskContext:
     cdef public str topic
     cdef public int partition
     cdef public int64_t offset
-    cdef public int64_t record_timestamp # ms, as the extractor gave it
+    cdef public int64_t record_timestamp  # ms, as the extractor gave it
     cdef public object headers
     cdef public int64_t stream_time      # ms, the highest timestamp so far, -1 before the first
 

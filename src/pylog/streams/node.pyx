@@ -108,6 +108,10 @@ cdef class Node:
         """`receive`, for callers in Python."""
         self.receive(record)
 
+    def work(self, Record record not None):
+        """`process`, for callers in Python: what is raised is not handled."""
+        self.process(record)
+
     cdef int receive(self, Record record) except -1:
         try:
             self.process(record)
@@ -178,6 +182,57 @@ cdef class ProcessorNode(Node):
         return 0
 
 
+@cython.final
+cdef class WrappedNode(Node):
+    """A node with something of the program's around its work, such as a trace.
+
+    Args:
+        node: the one inside; it keeps the children.
+        wrapper: called with the node's name and a function that does the work with a record, and
+            returns another such function.
+    """
+
+    cdef Node inner
+    cdef object wrapper
+    cdef object process_record
+
+    def __init__(self, Node node not None, wrapper):
+        self.inner = node
+        self.wrapper = wrapper
+
+    def attach(self, str name, TaskContext task, store_names=()):
+        """Give both nodes their name and their task."""
+        Node.attach(self, name, task, store_names)
+        self.inner.attach(name, task, store_names)
+        self.process_record = self.wrapper(name, self.inner.work)
+        if not callable(self.process_record):
+            raise TopologyError(
+                f"processor.wrapper.class: for {name!r} it returned {self.process_record!r}, which "
+                "cannot be called"
+            )
+
+    def add_child(self, Node child):
+        """The one inside forwards to it."""
+        Node.add_child(self, child)
+        self.inner.add_child(child)
+
+    def open(self):
+        """Open the one inside."""
+        self.inner.open()
+
+    def close(self):
+        """Close the one inside."""
+        self.inner.close()
+
+    def functions(self):
+        """Those of the one inside."""
+        return self.inner.functions()
+
+    cdef int process(self, Record record) except -1:
+        self.process_record(record)
+        return 0
+
+
 cdef class ProcessorContext:
     """What a processor sees of its task: given to `init`."""
 
@@ -224,18 +279,24 @@ cdef class ProcessorContext:
             "`stores` or with connect_processor_and_state_stores"
         )
 
-    def schedule(self, interval, punctuation_type, call):
+    def schedule(self, interval, punctuation_type, call, *, start_ms=None):
         """Have `call(timestamp_ms)` called again and again.
+
+        Stream time moves with the records; a call is made once when it is due, however many
+        intervals a record has jumped over. Wall-clock time moves between records.
 
         Args:
             interval: int ms, a timedelta or "10s"; 1 ms at least.
             punctuation_type: PunctuationType.STREAM_TIME or WALL_CLOCK_TIME.
             call: with the time, ms.
+            start_ms: calls are due at this time and whole intervals after it. None: for stream
+                time the first record and whole intervals since 1970, for wall-clock time an
+                interval from now and so on.
 
         Returns:
-            A Cancellable: `cancel()` ends it.
+            A Schedule: `cancel()` ends it.
         """
-        return self.task.scheduler.schedule(self.node, interval, punctuation_type, call)
+        return self.task.scheduler.schedule(self.node, interval, punctuation_type, call, start_ms)
 
     def commit(self):
         """Ask for a commit as soon as this record is done."""
@@ -271,6 +332,21 @@ cdef class ProcessorContext:
         return self.task.config
 
     @property
+    def key_serde(self):
+        """`default.key.serde`, None where it is not set."""
+        return self.task.config.default_key_serde
+
+    @property
+    def value_serde(self):
+        """`default.value.serde`, None where it is not set."""
+        return self.task.config.default_value_serde
+
+    @property
+    def metrics(self):
+        """The task's TaskMetrics."""
+        return self.task.metrics
+
+    @property
     def record_metadata(self):
         """RecordMetadata of the record that the task is at, None in a punctuation."""
         if self.task.topic is None:
@@ -293,7 +369,7 @@ cdef class FixedKeyRecord:
 
     cdef Record record
 
-    def __init__(self):
+    def __init__(self, *args, **kwargs):
         raise TypeError("a FixedKeyRecord is made from another, with with_value and the like")
 
     @property

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pylog.streams import subtopologies
-from pylog.streams.node import Node, ProcessorNode, TaskContext
+from pylog.streams.node import Node, ProcessorNode, TaskContext, WrappedNode
 from pylog.streams.sink_node import SinkNode
 from pylog.streams.source_node import SourceNode
 from pylog.streams.topology_nodes import ProcessorDefinition, SinkDefinition, SourceDefinition
@@ -57,7 +57,7 @@ def build(
         elif isinstance(definition, SinkDefinition):
             node = _add_sink(topology, definition, context, built)
         else:
-            node = _make_processor(definition)
+            node = _make_processor(definition, context)
             node.attach(name, context, definition.store_names)
             _add_stores(topology, definition, context, built)
         for parent in definition.parents:
@@ -104,9 +104,11 @@ def _add_sink(
     return sink
 
 
-def _make_processor(definition: ProcessorDefinition) -> Node:
+def _make_processor(definition: ProcessorDefinition, context: TaskContext) -> Node:
     made = definition.supplier()
-    return made if isinstance(made, Node) else ProcessorNode(made, definition.is_fixed_key)
+    node = made if isinstance(made, Node) else ProcessorNode(made, definition.is_fixed_key)
+    wrapper = context.config["processor.wrapper.class"]
+    return node if wrapper is None else WrappedNode(node, wrapper)
 
 
 def _add_stores(

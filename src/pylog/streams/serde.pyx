@@ -19,7 +19,11 @@ from cpython.bytes cimport (
 )
 from cpython.float cimport PyFloat_AsDouble
 from cpython.number cimport PyNumber_Index
-from cpython.unicode cimport PyUnicode_AsUTF8String, PyUnicode_DecodeUTF8
+from cpython.unicode cimport (
+    PyUnicode_AsUTF8String,
+    PyUnicode_CheckExact,
+    PyUnicode_DecodeUTF8,
+)
 from libc.math cimport isinf
 from libc.stdint cimport int64_t, uint32_t
 from libc.string cimport memcpy
@@ -238,6 +242,12 @@ cdef class StringSerde(NativeSerde):
     cdef str errors
     cdef str hint
     cdef bint is_plain
+    # What went through last and before that. A key is decoded once, then encoded for a store and
+    # again for a sink: the same text, and the same bytes will do.
+    cdef str text
+    cdef bytes encoded
+    cdef str text_before
+    cdef bytes encoded_before
 
     def __init__(self, str encoding="utf-8", str errors="strict", str hint=""):
         self.is_plain = encoding == "utf-8" and errors == "strict"
@@ -252,27 +262,48 @@ cdef class StringSerde(NativeSerde):
     cdef object encode(self, str topic, object data):
         if data is None:
             return None
+        if data is self.text:
+            return self.encoded
+        if data is self.text_before:
+            return self.encoded_before
         if not isinstance(data, str):
             raise refuse_to_serialize(self, topic, data, "text is needed" + self.hint)
         try:
             if self.is_plain:
-                return PyUnicode_AsUTF8String(data)
+                encoded = PyUnicode_AsUTF8String(data)
+                if PyUnicode_CheckExact(data):
+                    self.remember(<str>data, encoded)
+                return encoded
             return data.encode(self.encoding, self.errors)
         except UnicodeError as error:
             raise refuse_to_serialize(self, topic, data, str(error)) from error
 
     cdef object decode(self, str topic, object data):
+        cdef bytes encoded
         if data is None:
             return None
-        cdef bytes encoded = _as_bytes(self, topic, data)
+        if data is self.encoded:
+            return self.text
+        if data is self.encoded_before:
+            return self.text_before
+        encoded = _as_bytes(self, topic, data)
         try:
             if self.is_plain:
-                return PyUnicode_DecodeUTF8(
+                text = PyUnicode_DecodeUTF8(
                     PyBytes_AS_STRING(encoded), PyBytes_GET_SIZE(encoded), NULL
                 )
+                self.remember(text, encoded)
+                return text
             return encoded.decode(self.encoding, self.errors)
         except UnicodeError as error:
             raise refuse_to_deserialize(self, topic, data, str(error)) from error
+
+    cdef int remember(self, str text, bytes encoded) except -1:
+        self.text_before = self.text
+        self.encoded_before = self.encoded
+        self.text = text
+        self.encoded = encoded
+        return 0
 
 
 @cython.final
@@ -317,6 +348,8 @@ cdef class IntegerSerde(NativeSerde):
         if PyBytes_GET_SIZE(encoded) != self.size:
             raise refuse_to_deserialize(self, topic, data, f"{self.size} bytes are needed")
         source = PyBytes_AS_STRING(encoded)
+        if self.size == 8:
+            return load_int64(source)
         number = <signed char>source[0]
         for index in range(1, self.size):
             number = number * 256 + <unsigned char>source[index]

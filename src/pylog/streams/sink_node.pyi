@@ -1,8 +1,9 @@
-from typing import Any
+from typing import Any, final
 
 from pylog.streams.node import Node
 from pylog.streams.record import Headers
 
+@final
 class RecordContext:
     @property
     def topic(self) -> str | None: ...
@@ -15,6 +16,7 @@ class RecordContext:
     @property
     def headers(self) -> Headers: ...
 
+@final
 class SinkNode(Node):
     @property
     def topic(self) -> str | None: ...

@@ -44,6 +44,7 @@ cdef class SinkNode(Node):
     cdef readonly object topic           # None where a function names it
     cdef readonly object topic_extractor
     cdef object partitioner
+    cdef bint is_by_window               # nobody gave a partitioner; windows of a key stay together
     cdef object wanted_key_serde
     cdef object wanted_value_serde
     cdef Serde key_serde
@@ -67,6 +68,7 @@ cdef class SinkNode(Node):
             from pylog.streams.partitioners import windowed_partitioner
 
             self.partitioner = windowed_partitioner(self.key_serde)
+            self.is_by_window = True
 
     def functions(self):
         """What names the topic and what chooses the partition."""
@@ -112,7 +114,10 @@ cdef class SinkNode(Node):
         return topic
 
     cdef int _send_to_chosen(self, str topic, Record record, key, value, headers) except -1:
-        count = self.collector.partition_count(topic)
+        cdef int count = self.collector.count_partitions(topic)
+        if self.is_by_window and count == 1:
+            self.collector.put(topic, key, value, headers, record.timestamp, 0)
+            return 0
         chosen = self.partitioner(topic, record.key, record.value, count)
         if chosen is None:
             self.collector.put(topic, key, value, headers, record.timestamp, -1)

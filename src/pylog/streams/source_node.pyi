@@ -1,8 +1,9 @@
-from typing import Any
+from typing import Any, final
 
 from pylog.streams.node import Node
 from pylog.streams.serde import Serde
 
+@final
 class SourceNode(Node):
     @property
     def timestamp_extractor(self) -> Any: ...

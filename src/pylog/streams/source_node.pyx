@@ -4,12 +4,11 @@ cimport cython
 
 from pylog.streams.node cimport Node
 from pylog.streams.record cimport Record
-from pylog.streams.serde cimport Serde
 
 
 @cython.final
 cdef class SourceNode(Node):
-    """Knows how to decode its topics; the queue of each partition does it, ahead of the record's turn.
+    """Knows how to decode its topics; the queue of each partition does it, ahead of its turn.
 
     Args:
         key_serde: None for the default one.

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from pylog.streams.errors import TopologyError
 from pylog.streams.topology_nodes import (
     InternalTopic,
-    ProcessorDefinition,
     SinkDefinition,
     SourceDefinition,
 )
@@ -90,16 +89,7 @@ def _describe(
     for name in names:
         definition = topology.definitions[name]
         if isinstance(definition, SourceDefinition):
-            if definition.pattern is not None:
-                part.source_patterns.append(definition.pattern.pattern)
-            for topic in source_topics(topology, definition, existing):
-                real = topology.topic_name(topic, application_id)
-                part.source_topics.add(real)
-                if topic in topology.internal_topics:
-                    wanted = topology.internal_topics[topic]
-                    part.repartition_source_topics[real] = InternalTopic(
-                        real, wanted.partition_count
-                    )
+            _add_source(topology, part, definition, application_id, existing)
         elif isinstance(definition, SinkDefinition):
             if isinstance(definition.topic, str):
                 real = topology.topic_name(definition.topic, application_id)
@@ -107,14 +97,29 @@ def _describe(
                 if definition.topic in topology.internal_topics:
                     part.repartition_sink_topics.add(real)
         else:
-            for store in definition.store_names:
-                if store not in part.store_names:
-                    part.store_names.append(store)
+            part.store_names += [s for s in definition.store_names if s not in part.store_names]
     for store in part.store_names:
         changelog = topology.changelog_topic(store, application_id)
         if changelog is not None:
             part.changelogs[changelog] = topology.stores[store]
     return part
+
+
+def _add_source(
+    topology: "Topology",
+    part: Subtopology,
+    definition: SourceDefinition,
+    application_id: str,
+    existing: tuple[str, ...],
+) -> None:
+    if definition.pattern is not None:
+        part.source_patterns.append(definition.pattern.pattern)
+    for topic in source_topics(topology, definition, existing):
+        real = topology.topic_name(topic, application_id)
+        part.source_topics.add(real)
+        if topic in topology.internal_topics:
+            wanted = topology.internal_topics[topic]
+            part.repartition_source_topics[real] = InternalTopic(real, wanted.partition_count)
 
 
 def source_topics(
@@ -176,12 +181,3 @@ def check_copartitioning(topology: "Topology") -> None:
         if counts.keys() == topics and len(set(counts.values())) > 1:
             listed = ", ".join(f"{topic}={count}" for topic, count in counts.items())
             raise TopologyError(f"these topics must have as many partitions each: {listed}")
-
-
-def processors_of(topology: "Topology", store: str) -> list[ProcessorDefinition]:
-    """Returns the processors that a store is connected to."""
-    return [
-        definition
-        for definition in topology.definitions.values()
-        if isinstance(definition, ProcessorDefinition) and store in definition.store_names
-    ]

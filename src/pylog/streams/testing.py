@@ -26,12 +26,12 @@ from pylog.streams.errors import StreamsError
 from pylog.streams.metrics import StreamsMetrics, ThreadMetrics
 from pylog.streams.node import TaskContext
 from pylog.streams.processor_topology import ProcessorTopology
-from pylog.streams.testing_topics import InputTopic, OutputTopic
 from pylog.streams.runtime.global_task import GlobalTask
 from pylog.streams.runtime.record_queue import RecordQueue
 from pylog.streams.runtime.task import StreamTask
 from pylog.streams.runtime.task_id import TaskId
 from pylog.streams.state.cache import ThreadCache
+from pylog.streams.testing_topics import InputTopic, OutputTopic
 from pylog.streams.topology import Topology
 
 _GLOBAL_TASK = TaskId(-1, -1)
@@ -52,7 +52,7 @@ class TopologyTestDriver:
     Args:
         topology: what Topology or StreamsBuilder.build made.
         config: as of Streams; `application.id` may be missing.
-        initial_wall_clock_time_ms: what the clock shows at first, ms since 1970; None: the time now.
+        initial_wall_clock_time_ms: what the clock shows at first, ms since 1970; None: the time.
 
     Raises:
         StreamsError: a serde is not known, a processor's init raised.
@@ -68,6 +68,7 @@ class TopologyTestDriver:
         application_id = f"test-driver-{random.randrange(2**32):08x}"
         given = {"application.id": application_id, **_DEFAULTS, **(config or {})}
         self.config = StreamsConfig(given)
+        topology.check_settings(self.config)
         if initial_wall_clock_time_ms is None:
             initial_wall_clock_time_ms = time.time_ns() // 1_000_000
         self._driven = DrivenTask(initial_wall_clock_time_ms)
@@ -95,7 +96,8 @@ class TopologyTestDriver:
         self.task: StreamTask | None = None
         if built.sources_by_topic:
             partitions = [
-                (topic, 0) for topic, source in built.sources_by_topic.items()
+                (topic, 0)
+                for topic, source in built.sources_by_topic.items()
                 if source.name not in self._patterns()
             ]
             self.task = StreamTask(
@@ -138,9 +140,10 @@ class TopologyTestDriver:
     def _give_folder(self, built: ProcessorTopology, context: TaskContext) -> None:
         if any(store.is_persistent for store in built.stores):
             if self._folder is None:
-                parent = self.config["state.dir"] if "state.dir" in self.config else None
-                if parent is not None:
-                    Path(parent).mkdir(parents=True, exist_ok=True)
+                parent = None
+                if "state.dir" in self.config:
+                    parent = Path(self.config["state.dir"])
+                    parent.mkdir(parents=True, exist_ok=True)
                 self._folder = Path(tempfile.mkdtemp(prefix="test-driver-", dir=parent))
             context.state_dir = self._folder / str(context.task_id)
             context.state_dir.mkdir()
@@ -173,11 +176,12 @@ class TopologyTestDriver:
             topic: its name.
             key_serde: None takes `default.key.serde`.
             value_serde: None takes `default.value.serde`.
-            start_timestamp_ms: of the first record, ms since 1970; None: the time now.
+            start_timestamp_ms: of the first record, ms since 1970; None: what the driver's clock
+                shows.
             auto_advance: how much later each next record is.
         """
         if start_timestamp_ms is None:
-            start_timestamp_ms = time.time_ns() // 1_000_000
+            start_timestamp_ms = self._driven.now_ms
         return InputTopic(
             self._driven,
             topic,
@@ -219,7 +223,10 @@ class TopologyTestDriver:
         Args:
             advance: how much.
         """
-        self._driven.advance_clock(durations.to_ms(advance))
+        advance_ms = durations.to_ms(advance)
+        if advance_ms < 0:
+            raise ValueError(f"what the clock advances by is not negative: {advance!r}")
+        self._driven.advance_clock(advance_ms)
 
     @property
     def wall_clock_time_ms(self) -> int:
@@ -240,6 +247,9 @@ class TopologyTestDriver:
             stores.update(self._driven.global_task.context.stores)
         if self.task is not None:
             stores.update(self.task.context.stores)
+            if self.task.context.record_timestamp < 0:
+                # What a test writes into a store before the first record is of the time 0.
+                self.task.context.record_timestamp = 0
         return stores
 
     def get_state_store(self, name: str) -> Any:

@@ -9,8 +9,9 @@ from pylog.streams.state.session_store import SessionStore
 from pylog.streams.state.versioned_store import VersionedKeyValueStore
 from pylog.streams.state.window_store import TimestampedWindowStore, WindowStore
 
-# What Kafka Streams' driver writes beside a value that a test puts in without a timestamp.
-NO_TIMESTAMP = -1
+# Beside a value that a test puts in without a timestamp. Kafka Streams' driver writes -1, which
+# cannot go on downstream from a store with a cache.
+NO_TIMESTAMP = 0
 
 
 class PlainFace:

@@ -67,8 +67,8 @@ class UsePartitionTimeOnInvalidTimestamp(TimestampExtractor):
         """
         if partition_time < 0:
             raise InvalidTimestampError(
-                f"topic {record.topic!r}, partition {record.partition}, offset {record.offset}: the "
-                f"timestamp is {record.timestamp}, and no record of the partition before had one"
+                f"topic {record.topic!r}, partition {record.partition}, offset {record.offset}: "
+                f"the timestamp is {record.timestamp}, and no record of the partition had one yet"
             )
         return partition_time
 

@@ -11,11 +11,11 @@ connected, by edges or by a store they share, form a subtopology; topics cut it.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
 from pylog.streams import processor_topology, subtopologies, topology_description
-from pylog.streams.errors import TopologyError
+from pylog.streams.errors import StreamsConfigError, TopologyError
 from pylog.streams.node import Node, TaskContext
 from pylog.streams.topology_nodes import (
     Definition,
@@ -47,6 +47,7 @@ class Topology:
         self.source_changelogs: dict[str, str] = {}
         self.global_sources: dict[str, str] = {}  # by source: its store
         self.stores_restored_by_processor: set[str] = set()
+        self.built_with: dict[str, Any] = {}  # settings that StreamsBuilder.build was given
         self._store_users: dict[str, str] = {}
 
     def add_source(
@@ -280,6 +281,19 @@ class Topology:
 
     # For the runtime.
 
+    def check_settings(self, config: Mapping[str, Any]) -> None:
+        """Refuse settings that come too late, after StreamsBuilder.build.
+
+        Raises:
+            StreamsConfigError: one was set, and the topology was built with another.
+        """
+        for name, built_with in self.built_with.items():
+            if name in config and config[name] != built_with:
+                raise StreamsConfigError(
+                    f"{name} had to be known when the topology was built: "
+                    "give the configuration to StreamsBuilder.build, too"
+                )
+
     def topic_name(self, topic: str, application_id: str) -> str:
         """Return a topic's real name."""
         return f"{application_id}-{topic}" if topic in self.internal_topics else topic
@@ -345,7 +359,9 @@ class Topology:
     def build_global(self, context: TaskContext) -> processor_topology.ProcessorTopology:
         """Make the nodes and stores of all global stores."""
         groups = subtopologies.node_groups(self)
-        wanted = {name for group in groups if subtopologies.is_global(self, group) for name in group}
+        wanted = {
+            name for group in groups if subtopologies.is_global(self, group) for name in group
+        }
         return processor_topology.build(self, wanted, context, ())
 
     def _check_new(self, name: str) -> None:

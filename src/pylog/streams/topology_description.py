@@ -161,9 +161,7 @@ def describe(topology: "Topology") -> TopologyDescription:
 
 
 def _connected_nodes(topology: "Topology", names: list[str]) -> dict[str, DescribedNode]:
-    nodes = {
-        name: _described(topology.definitions[name]) for name in java_set_order(names)
-    }
+    nodes = {name: _described(topology.definitions[name]) for name in java_set_order(names)}
     for name, node in nodes.items():
         for parent in topology.definitions[name].parents:
             node.take_from(nodes[parent])

@@ -56,7 +56,7 @@ Definition: TypeAlias = SourceDefinition | ProcessorDefinition | SinkDefinition
 
 @dataclass(frozen=True)
 class InternalTopic:
-    """A repartition topic as the topology asks for it; `partition_count` None: as many as needed."""
+    """A repartition topic, as asked for; `partition_count` None: as many as needed."""
 
     name: str
     partition_count: int | None = None

@@ -6,13 +6,13 @@ Cormen, Leiserson, Rivest and Stein do.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Generic, Optional, TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
 
 class _Entry(Generic[T]):
-    def __init__(self, item: T, parent: "Optional[_Entry[T]]"):
+    def __init__(self, item: T, parent: "_Entry[T] | None"):
         self.item = item
         self.parent = parent
         self.left: _Entry[T] | None = None

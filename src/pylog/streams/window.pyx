@@ -4,6 +4,7 @@ cimport cython
 from libc.stdint cimport int64_t
 
 
+@cython.total_ordering
 @cython.freelist(256)
 cdef class Window:
     """The times from `start_ms` (inclusive) to `end_ms` (exclusive), ms since 1970.

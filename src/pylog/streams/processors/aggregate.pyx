@@ -9,17 +9,17 @@ from libc.stdint cimport int64_t
 
 from pylog.streams.node cimport Node, ProcessorContext
 from pylog.streams.processors.aggregation cimport Aggregation
+from pylog.streams.processors.flushed_update cimport record_of_flush
 from pylog.streams.record cimport Change, Record, ValueAndTimestamp
 from pylog.streams.state.key_value_store cimport TimestampedKeyValueStore
 from pylog.streams.state.store cimport Store
 
+from pylog.streams.processors import table_store
 from pylog.streams.processors.aggregation import Aggregating, Counting, Reducing
-from pylog.streams.processors.table_store import IS_LATEST, NOT_PUT, TableStore
-from pylog.streams.processors.tuple_forwarder import record_of_flush
 from pylog.streams.processors.value_getters import KTableMaterializedValueGetterSupplier
 
-cdef int64_t LATEST = IS_LATEST
-cdef int64_t REFUSED = NOT_PUT
+cdef int64_t LATEST = table_store.IS_LATEST
+cdef int64_t REFUSED = table_store.NOT_PUT
 
 
 class _StreamAggregateSupplier:
@@ -123,7 +123,7 @@ cdef class KStreamAggregateNode(Node):
         if isinstance(store, TimestampedKeyValueStore):
             self.store = store
         else:
-            self.table = TableStore(store)
+            self.table = table_store.TableStore(store)
         self.is_cached = store.set_flush_listener(self.forward_flushed, self.sends_old_values)
 
     def functions(self):

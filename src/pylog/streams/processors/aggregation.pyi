@@ -1,6 +1,9 @@
 from collections.abc import Callable
 from typing import Any, final
 
+from typing_extensions import disjoint_base
+
+@disjoint_base
 class Aggregation:
     def functions(self) -> tuple[Callable[..., Any], ...]: ...
 

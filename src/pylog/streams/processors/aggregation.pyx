@@ -4,8 +4,8 @@
     Reducing        with a reducer; the first value is the first aggregate
     Counting        without a call of Python, if counts are stored as 8 bytes
 
-`apply` goes from the bytes in a store to bytes, `compute` from value to value; what came of it is in
-the fields. The same three work on key-value stores and on windows.
+`apply` goes from the bytes in a store to bytes, `compute` from value to value; what came of it is
+in the fields. The same three work on key-value stores and on windows.
 """
 
 cimport cython

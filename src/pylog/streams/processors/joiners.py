@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeAlias
 
-from pylog.streams.with_key import WithKey, unwrapped, with_key
+from pylog.streams.keyed_function import WithKey, unwrapped, with_key
 
 #: (left, right) -> value, or with_key of a function of (key, left, right).
 Joiner: TypeAlias = Callable[[Any, Any], Any] | WithKey

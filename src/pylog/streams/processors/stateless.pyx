@@ -18,7 +18,7 @@ from pylog.streams.node cimport Node
 from pylog.streams.record cimport Change, Record
 
 from pylog.streams.errors import TopologyError
-from pylog.streams.with_key import unwrapped
+from pylog.streams.keyed_function import unwrapped
 
 
 cdef class _FunctionNode(Node):

@@ -6,6 +6,7 @@ Source: Kafka Streams' KTableMapValues.
 from collections.abc import Callable
 from typing import Any
 
+from pylog.streams.keyed_function import WithKey, unwrapped
 from pylog.streams.node import ProcessorContext
 from pylog.streams.processors.derived_table import DerivedValueGetterSupplier, TableUpdates
 from pylog.streams.processors.table_supplier import KTableProcessorSupplier, ParentTable
@@ -14,7 +15,6 @@ from pylog.streams.processors.value_getters import (
     make_value_and_timestamp,
 )
 from pylog.streams.record import Record, ValueAndTimestamp
-from pylog.streams.with_key import WithKey, unwrapped
 
 
 class KTableMapValuesSupplier(KTableProcessorSupplier):

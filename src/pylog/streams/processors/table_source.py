@@ -1,8 +1,8 @@
 """KTableSource: a topic's records become changes of a table.
 
 A table that nobody needs the values of is not kept: its records go on as changes without an old
-value. An update that is older than the stored one is applied, unless the store keeps versions; one that is
-older than these go back is refused and counted by the store.
+value. An update that is older than the stored one is applied, unless the store keeps versions; one
+that is older than these go back is refused and counted by the store.
 
 Source: Kafka Streams' KTableSource.
 """

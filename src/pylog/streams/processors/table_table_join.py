@@ -62,12 +62,6 @@ class KTableKTableJoinSupplier:
         """Make a processor."""
         return self.processor_class(self, self._other_view())
 
-    @property
-    def join_this_parent_node_name(self) -> str:
-        """Name of the node of this side's table."""
-        name: str = self._this.graph_node.name  # type: ignore[attr-defined]
-        return name
-
     def set_use_versioned_semantics(self, use_versioned_semantics: bool) -> None:
         """Say whether this side is versioned: its records that are not the latest are left out."""
         self.uses_versioned_semantics = use_versioned_semantics

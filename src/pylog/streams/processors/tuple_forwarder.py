@@ -3,6 +3,7 @@
 from typing import Any
 
 from pylog.streams.node import ProcessorContext
+from pylog.streams.processors.flushed_update import record_of_flush
 from pylog.streams.record import Change, Record
 
 
@@ -48,18 +49,3 @@ class SessionTupleForwarder(TupleForwarder):
 
     def _flushed(self, record: Record) -> None:
         self._context.forward(record.with_timestamp(record.key.window.end_ms))
-
-
-def record_of_flush(record: Record) -> Record:
-    """What to forward of an update that a cache wrote through.
-
-    Args:
-        record: a Change of ValueAndTimestamp.
-
-    Returns:
-        A Change of values, at the time of the new one if there is one.
-    """
-    change = record.value
-    plain = Change(value_of(change.new_value), value_of(change.old_value), change.is_latest)
-    timestamp = record.timestamp if change.new_value is None else change.new_value.timestamp
-    return record.with_value(plain).with_timestamp(timestamp)

@@ -1,8 +1,8 @@
 """Aggregates of a stream in time windows: tumbling, hopping, unlimited.
 
-Records without a key are dropped. A record is added to each of its windows that has not closed, that
-is, ends after stream time less the grace period; stream time is the highest time of the records that
-this node has seen. Results go on at each update, or once when a window closes.
+Records without a key are dropped. A record is added to each of its windows that has not closed,
+that is, ends after stream time less the grace period; stream time is the highest time of the
+records that this node has seen. Results go on at each update, or once when a window closes.
 """
 
 cimport cython
@@ -10,12 +10,12 @@ from libc.stdint cimport INT64_MAX, int64_t
 
 from pylog.streams.node cimport Node, ProcessorContext
 from pylog.streams.processors.aggregation cimport Aggregation
+from pylog.streams.processors.flushed_update cimport record_of_flush
 from pylog.streams.record cimport Change, Record, ValueAndTimestamp
 from pylog.streams.state.window_store cimport TimestampedWindowStore
 from pylog.streams.window cimport Window, Windowed
 
 from pylog.streams.processors.aggregation import Aggregating, Counting
-from pylog.streams.processors.tuple_forwarder import record_of_flush
 from pylog.streams.processors.window_close import WindowCloseEmitter
 from pylog.streams.processors.window_value_getters import WindowValueGetterSupplier
 from pylog.streams.windows import TimeWindows

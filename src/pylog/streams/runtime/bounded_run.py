@@ -77,5 +77,5 @@ class BoundedRun:
             self._instance.application_id, [TopicPartition(*place) for place in ends]
         )
         (future,) = self._instance.admin.list_consumer_group_offsets([group]).values()
-        found = future.result().topic_partitions
+        found = future.result().topic_partitions or []
         return all(each.offset >= ends[(each.topic, each.partition)] for each in found)

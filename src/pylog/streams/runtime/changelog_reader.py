@@ -201,6 +201,7 @@ class ChangelogReader:
     def _tell_batch(self, progress: StoreProgress, count: int) -> None:
         place = TopicPartition(*progress.place)
         last = (progress.offset or 0) - 1
+        progress.task.note_restored(count, max(0, progress.log_end_offset - last - 1))
         if progress.is_standby:
             listener = self._standby_listener()
             task_id, end = progress.task.id, max(progress.log_end_offset, last + 1)

@@ -7,7 +7,7 @@ from pylog.streams.errors import SerializationError, StreamsError
 from pylog.streams.node import TaskContext
 from pylog.streams.processor_topology import ProcessorTopology
 from pylog.streams.record import Record
-from pylog.streams.runtime.task_errors import TaskErrors, describe_opening_error
+from pylog.streams.runtime.task_errors import TaskErrors, lifecycle_error
 from pylog.streams.serde import decode
 
 
@@ -22,8 +22,12 @@ class GlobalTask:
     def __init__(self, topology: ProcessorTopology, context: TaskContext):
         self.topology = topology
         self.context = context
-        self._message: Message | None = None
-        context.error_handler = TaskErrors(context, lambda: self._message)
+        self._raw: tuple[bytes | None, bytes | None] = (None, None)
+        context.error_handler = TaskErrors(
+            context,
+            lambda: self._raw,
+            asks_processing_handler=context.config["processing.exception.handler.global.enabled"],
+        )
 
     @property
     def topics(self) -> list[str]:
@@ -50,7 +54,7 @@ class GlobalTask:
             except StreamsError:
                 raise
             except Exception as error:
-                raise describe_opening_error(node, error) from error
+                raise lifecycle_error(node, error, "opened") from error
 
     def update(self, message: Message) -> None:
         """Take a message of one of the topics.
@@ -70,7 +74,7 @@ class GlobalTask:
         if timestamp < 0:
             self.context.drop(source.name, "invalid timestamp")
             return
-        self._message = message
+        self._raw = message.key(), message.value()
         partition, offset, headers = message.partition(), message.offset(), message.headers()
         self.context.set_record(
             topic,
@@ -88,9 +92,19 @@ class GlobalTask:
             store.flush()
 
     def close(self) -> None:
-        """Close the nodes and the stores."""
+        """Close the nodes and the stores.
+
+        Raises:
+            ProcessingError: a processor's close raised; all were closed.
+        """
+        failure = None
         for node in self.topology.nodes:
-            node.close()
+            try:
+                node.close()
+            except Exception as error:
+                failure = failure or lifecycle_error(node, error, "closed")
         for store in self.topology.stores:
             if store.is_open:
                 store.close()
+        if failure is not None:
+            raise failure

@@ -27,6 +27,7 @@ from pylog.streams.runtime.message_batches import as_rows, last_offset, split_by
 from pylog.streams.runtime.restore_listeners import tell
 from pylog.streams.runtime.task_factory import now_ms
 from pylog.streams.runtime.task_id import TaskId
+from pylog.streams.runtime.uncaught import StreamThreadExceptionResponse
 
 CHECKPOINT_NAME = "checkpoint.json"
 _BATCH = 20_000
@@ -39,16 +40,19 @@ class GlobalThread(threading.Thread):
 
     Args:
         instance: what threads share.
-        on_failure: called as (thread, exception) when it ends with one.
+        judge: called as (thread, exception) when it fails, before it closes.
+        on_failure: called as (thread, exception, what `judge` said) when it has closed.
     """
 
     def __init__(
         self,
         instance: Instance,
-        on_failure: Callable[["GlobalThread", BaseException], None],
+        judge: Callable[["GlobalThread", BaseException], StreamThreadExceptionResponse],
+        on_failure: Callable[["GlobalThread", BaseException, StreamThreadExceptionResponse], None],
     ):
         super().__init__(name=f"{instance.client_id}-GlobalStreamThread", daemon=True)
         self._instance = instance
+        self._judge = judge
         self._on_failure = on_failure
         self._is_stopping = threading.Event()
         self._metrics = ThreadMetrics(instance.metrics, self.name)
@@ -189,7 +193,7 @@ class GlobalThread(threading.Thread):
         except BaseException as error:
             failure = failure or error
         if failure is not None:
-            self._on_failure(self, failure)
+            self._on_failure(self, failure, self._judge(self, failure))
 
     def _take(self, timeout_s: float, *, is_restoring: bool) -> dict[Partition, int]:
         """Read what is there into the stores: how many records, by partition."""

@@ -14,11 +14,14 @@ import re
 import threading
 import time
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from pylog import ConsumerGroupState, KafkaException
 from pylog.streams.metadata import HostInfo
-from pylog.streams.runtime.instance import Instance
 from pylog.streams.runtime.task_id import TaskId
+
+if TYPE_CHECKING:
+    from pylog.streams.runtime.instance import Instance
 
 _MEMBER = re.compile(r"(.*)-StreamThread-\d+-consumer")
 _FRESH_S = 1.0
@@ -32,7 +35,7 @@ class GroupView:
         instance: what threads share.
     """
 
-    def __init__(self, instance: Instance):
+    def __init__(self, instance: "Instance"):
         self._instance = instance
         self._lock = threading.Lock()
         self._owners: dict[TaskId, HostInfo] = {}

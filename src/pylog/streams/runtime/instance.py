@@ -16,8 +16,10 @@ from pylog.streams.config import StreamsConfig
 from pylog.streams.metrics import StreamsMetrics
 from pylog.streams.runtime import internal_topics, partition_counts
 from pylog.streams.runtime.assignment import TaskLayout
+from pylog.streams.runtime.group_view import GroupView
 from pylog.streams.runtime.restore_listeners import StandbyUpdateListener, StateRestoreListener
 from pylog.streams.runtime.state_directory import StateDirectory
+from pylog.streams.runtime.task_id import TaskId
 from pylog.streams.topology import Topology
 
 log = logging.getLogger("pylog.streams")
@@ -37,6 +39,7 @@ class Instance:
     Attributes:
         layout: the tasks, as `refresh` found them last.
         existing_topics: partition counts of all topics, from the same time.
+        stateful_parts: subtopologies with stores that are restored.
         is_paused: nothing is processed.
         global_stores: by name, open and complete.
         global_lock: held by who touches them for more than a moment.
@@ -69,7 +72,24 @@ class Instance:
         self.global_stores: dict[str, Any] = {}
         self.global_lock = threading.RLock()
         self.shutdown_application: Callable[[], None] = lambda: None
+        self.stateful_parts: frozenset[int] = frozenset()
+        self.group_view = GroupView(self)
         self._lock = threading.Lock()
+
+    def standbys_for(self, number: int, count: int) -> set[TaskId]:
+        """The tasks that a thread keeps copies of.
+
+        Args:
+            number: of the thread among those of the instance, from 0.
+            count: of these threads.
+        """
+        if not self.config["num.standby.replicas"]:
+            return set()
+        self.group_view.look()
+        stateful = [
+            each for each in self.layout.task_ids if each.subtopology in self.stateful_parts
+        ]
+        return self.group_view.own_standbys(stateful, number, count)
 
     @property
     def application_id(self) -> str:
@@ -112,6 +132,7 @@ class Instance:
         partition_counts.check_sources(subtopologies, external)
         repartition = partition_counts.repartition_counts(subtopologies, external)
         layout = TaskLayout(subtopologies, {**external, **repartition})
+        self.stateful_parts = frozenset(part.id for part in subtopologies if part.changelogs)
         internal_topics.make_ready(
             self.admin,
             internal_topics.wanted_topics(

@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from pylog.streams.metrics import TaskMetrics
 from pylog.streams.runtime.assignment import Partition
 from pylog.streams.runtime.task_id import TaskId
 
@@ -131,6 +132,28 @@ class LiveTask:
             )
             for store in task.stores
         ]
+
+    @property
+    def metrics(self) -> TaskMetrics:
+        """What the task measures."""
+        metrics: TaskMetrics = self.task.context.metrics
+        return metrics
+
+    def note_processed(self, count: int, elapsed_ms: float, now_ms: int) -> None:
+        """Measure what was just done: how many records, and how late the last one was."""
+        if not count:
+            return
+        metrics, context = self.metrics, self.task.context
+        metrics.record_processed(count, elapsed_ms)
+        metrics.buffered = self.task.buffered_count()
+        source = self.task.topology.sources_by_topic.get(context.topic)
+        if source is not None:
+            metrics.record_latency(source.name, now_ms - context.record_timestamp)
+
+    def note_restored(self, count: int, remaining: int) -> None:
+        """Measure what came of a changelog, and how much is left."""
+        (self.metrics.updated if self.is_standby else self.metrics.restored).add(count)
+        self.metrics.remaining = remaining
 
     @property
     def is_restored(self) -> bool:

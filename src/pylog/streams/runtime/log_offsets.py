@@ -1,9 +1,14 @@
 """Where partitions begin and end, asked for in one request."""
 
-from pylog import AdminClient, KafkaException, TopicPartition
+import time
+
+from pylog import AdminClient, KafkaError, KafkaException, TopicPartition
 from pylog.admin import IsolationLevel, OffsetSpec
 from pylog.streams.errors import StreamsError
 from pylog.streams.runtime.assignment import Partition
+
+_TIMEOUT_S = 60.0
+_RETRY_S = 0.05
 
 
 def log_ends(admin: AdminClient, places: set[Partition]) -> dict[Partition, int]:
@@ -23,12 +28,18 @@ def _offsets(admin: AdminClient, places: set[Partition], spec: OffsetSpec) -> di
     if not places:
         return {}
     wanted = {TopicPartition(*place): spec for place in places}
-    try:
-        found = admin.list_offsets(wanted, isolation_level=IsolationLevel.READ_UNCOMMITTED)
-        return {
-            (place.topic, place.partition): future.result().offset
-            for place, future in found.items()
-        }
-    except KafkaException as error:
-        topics = ", ".join(sorted({topic for topic, _ in places}))
-        raise StreamsError(f"offsets of {topics}: {error.args[0].str()}") from error
+    deadline_s = time.monotonic() + _TIMEOUT_S
+    while True:
+        try:
+            found = admin.list_offsets(wanted, isolation_level=IsolationLevel.READ_UNCOMMITTED)
+            return {
+                (place.topic, place.partition): future.result().offset
+                for place, future in found.items()
+            }
+        except KafkaException as error:
+            kafka_error = error.args[0]
+            # A topic that was just made may have no leader yet, or not as far as a broker knows.
+            if not KafkaError(kafka_error.code()).retriable() or time.monotonic() > deadline_s:
+                topics = ", ".join(sorted({topic for topic, _ in places}))
+                raise StreamsError(f"offsets of {topics}: {kafka_error.str()}") from error
+        time.sleep(_RETRY_S)

@@ -1,6 +1,5 @@
 from libc.stdint cimport int64_t
 
-from pylog.message cimport Message
 from pylog.streams.record cimport Record
 from pylog.streams.runtime.record_queue cimport RecordQueue
 from pylog.streams.runtime.time_heap cimport TimeHeap
@@ -16,7 +15,8 @@ cdef class PartitionGroup:
     cdef readonly bint was_enforced      # the last is_ready gave up waiting for a partition
 
     cdef int add(self, RecordQueue queue, list messages) except -1
-    cdef int add_one(self, RecordQueue queue, Message message) except -1
+    cdef int add_raw(self, RecordQueue queue, object key, object value, int64_t timestamp,
+                     object headers, int64_t offset) except -1
     cdef bint ready(self, int64_t now_ms) except -1
     cdef RecordQueue choose(self)
     cdef Record take(self, RecordQueue queue)

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from typing import final
 
 from pylog import Message
 from pylog.streams.record import Record
@@ -6,6 +7,7 @@ from pylog.streams.runtime.record_queue import RecordQueue
 
 NEVER_IDLE_MS: int
 
+@final
 class PartitionGroup:
     queues: dict[tuple[str, int], RecordQueue]
     max_task_idle_ms: int

@@ -112,11 +112,15 @@ cdef class PartitionGroup:
             self.waiting.offer(queue.head_time(), queue)
         return 0
 
-    cdef int add_one(self, RecordQueue queue, Message message) except -1:
-        cdef bint was_empty = not queue.has_head
-        queue.add_one(message)
-        if was_empty and queue.has_head:
-            self.waiting.offer(queue.head_time(), queue)
+    cdef int add_raw(self, RecordQueue queue, object key, object value, int64_t timestamp,
+                     object headers, int64_t offset) except -1:
+        """Put one record behind those that wait; without a message if none waits."""
+        if queue.has_head:
+            queue.messages.append(Message(queue.topic, queue.partition, offset, key, value, headers,
+                                          timestamp=(1, timestamp)))
+            return 0
+        queue.read_head(key, value, timestamp, headers, offset)
+        self.waiting.offer(queue.head_time(), queue)
         return 0
 
     cdef RecordQueue choose(self):

@@ -21,6 +21,7 @@ from pylog.streams.query import FailureReason, QueryResult, StateQueryRequest, S
 from pylog.streams.runtime.group_view import GroupView
 from pylog.streams.runtime.instance import Instance
 from pylog.streams.runtime.live_task import LiveTask
+from pylog.streams.runtime.log_offsets import log_ends
 from pylog.streams.runtime.query_execution import execute
 from pylog.streams.runtime.store_views import view_of
 from pylog.streams.runtime.stream_thread import StreamThread
@@ -128,6 +129,30 @@ class Queries:
 
         return view_of(find()[0], find, keeps_timestamps=keeps_timestamps)
 
+    def template(self, store_name: str) -> tuple[Any, Any, Any, str]:
+        """A store of this name that is not open, its serdes, and the topic that they are told.
+
+        Raises:
+            InvalidStateStoreError: the topology has no such store.
+        """
+        topology, config = self._instance.topology, self._instance.config
+        if store_name not in topology.global_stores:
+            self._subtopology_of(store_name)
+        builder = topology.stores.get(store_name) or topology.global_stores[store_name]
+        store = builder.build()
+        changelog = topology.changelog_topic(store_name, self._instance.application_id)
+        return (
+            store,
+            config.key_serde_for(store.key_serde),
+            config.value_serde_for(store.value_serde, f"store {store_name!r}"),
+            changelog or f"{self._instance.application_id}-{store_name}-changelog",
+        )
+
+    @property
+    def client_id(self) -> str:
+        """Of this instance."""
+        return self._instance.client_id
+
     # ---- version 2 ----
 
     def query(self, request: StateQueryRequest) -> StateQueryResult:
@@ -196,10 +221,9 @@ class Queries:
 
     def key_bytes(self, store_name: str, key: Any, key_serde: Any = None) -> bytes | None:
         """A key in bytes, by a serde or by the store's own."""
-        if key_serde is None:
-            key_serde = getattr(self._instance.topology.stores[store_name], "key_serde", None)
-        serde = self._instance.config.key_serde_for(key_serde)
-        raw: bytes | None = serde.serialize(store_name, key)
+        _, own_serde, _, topic = self.template(store_name)
+        serde = own_serde if key_serde is None else key_serde
+        raw: bytes | None = serde.serialize(topic, key)
         return raw
 
     def streams_metadata(self, store_name: str | None = None) -> list[StreamsMetadata]:
@@ -260,15 +284,19 @@ class Queries:
 
     def lags(self) -> dict[str, dict[int, LagInfo]]:
         """How far the stores here are behind their changelogs, by store and partition."""
+        stores = [
+            (task, progress)
+            for task in self._tasks(with_standbys=True)
+            for progress in task.stores
+            if progress.changelog is not None
+        ]
+        ends = log_ends(self._instance.admin, {progress.place for _, progress in stores})
         found: dict[str, dict[int, LagInfo]] = {}
-        for task in self._tasks(with_standbys=True):
-            for progress in task.stores:
-                if progress.changelog is None:
-                    continue
-                end = progress.log_end_offset
-                # One that runs writes its changelog: it is where that ends.
-                at = end if task.is_running else min(progress.offset or 0, end)
-                found.setdefault(progress.name, {})[task.id.partition] = LagInfo(at, end, end - at)
+        for task, progress in stores:
+            end = ends[progress.place]
+            # One that runs writes its changelog: it is where that ends.
+            at = end if task.is_running else min(progress.offset or 0, end)
+            found.setdefault(progress.name, {})[task.id.partition] = LagInfo(at, end, end - at)
         return found
 
 

@@ -25,23 +25,26 @@ cdef class RecordQueue:
     cdef object on_invalid_timestamp
     cdef list messages                   # those from `position` on wait
     cdef Py_ssize_t position
-    # The first, decoded; or, when it cannot be decoded and nothing stands behind it, just its
-    # offset, so that it is committed.
+    # The first, decoded; or, when it was dropped and nothing stands behind it, just its offset, so
+    # that it is committed.
     cdef bint has_head
     cdef bint head_is_corrupted
     cdef Record head
     cdef int64_t head_offset
-    cdef Message head_message            # as it was read
-    cdef readonly int64_t partition_time # ms, -1 before the first
+    cdef object raw_key                  # of the head, as it was read
+    cdef object raw_value
+    cdef readonly int64_t partition_time  # ms, -1 before the first
     cdef readonly int64_t next_offset    # after what was taken from the queue or dropped, -1 before
     cdef readonly bint has_progress      # since the last commit
+    cdef bint has_failed                 # what was taken last was not processed
     cdef int64_t fetched_lag             # -1 unknown
     cdef int64_t idle_deadline           # ms, -1 for none
 
     cdef int add(self, list messages) except -1
-    cdef int add_one(self, Message message) except -1
     cdef int update_head(self) except -1
-    cdef int read_head(self, Message message) except -1
+    cdef int read_head(self, object key, object value, int64_t timestamp, object headers,
+                       int64_t offset) except -1
+    cdef int set_corrupted(self, int64_t offset) except -1
     cdef int64_t _extracted(self, key, value, int64_t timestamp, headers,
                             int64_t offset) except? -2
     cdef Record take(self)

@@ -1,10 +1,11 @@
-from typing import Any
+from typing import Any, final
 
 from pylog import Message
 from pylog.streams.node import TaskContext
 from pylog.streams.record import Headers
 from pylog.streams.source_node import SourceNode
 
+@final
 class ConsumerRecord:
     key: Any
     value: Any
@@ -25,6 +26,7 @@ class ConsumerRecord:
     @property
     def headers(self) -> Headers: ...
 
+@final
 class RecordQueue:
     topic: str
     partition: int

@@ -102,7 +102,7 @@ cdef class RecordQueue:
         self.has_head = False
         self.head_is_corrupted = False
         self.head = None
-        self.head_message = None
+        self.raw_key = self.raw_value = None
         self.partition_time = -1
 
     cdef int add(self, list messages) except -1:
@@ -116,20 +116,13 @@ cdef class RecordQueue:
             self.messages.extend(messages)
         return self.update_head()
 
-    cdef int add_one(self, Message message) except -1:
-        if self.has_head or self.position < len(self.messages):
-            self.messages.append(message)
-        else:
-            self.read_head(message)
-        return 0
-
     cdef Record take(self):
-        """The first record, None for one that could not be decoded. There is one; update_head next."""
+        """The first record, None for one that was dropped. There is one; update_head next."""
         cdef Record record = self.head
         self.has_head = False
         self.head_is_corrupted = False
         self.head = None
-        self.head_message = None
+        self.raw_key = self.raw_value = None
         if record is not None and record.timestamp > self.partition_time:
             self.partition_time = record.timestamp
         return record
@@ -141,59 +134,56 @@ cdef class RecordQueue:
         while not self.has_head and self.position < len(self.messages):
             message = <Message>self.messages[self.position]
             self.position += 1
-            self.read_head(message)
+            if message._peer is None:
+                self.read_head(message._key, message._value, message._timestamp_ms,
+                               message._headers, message._offset)
+            else:
+                self.read_head(message.key(), message.value(), message.timestamp()[1],
+                               message.headers(), message.offset())
             if self.head_is_corrupted:
                 corrupted_offset = self.head_offset
                 self.has_head = self.head_is_corrupted = False
         if corrupted_offset >= 0 and not self.has_head:
-            self.head_offset = corrupted_offset
-            self.has_head = self.head_is_corrupted = True
+            self.set_corrupted(corrupted_offset)
         if self.position == len(self.messages) and self.position > 0:
             self.messages.clear()
             self.position = 0
         return 0
 
-    cdef int read_head(self, Message message) except -1:
-        """Make a message the head. There is none after it if the message is dropped for its time."""
-        cdef object key, value, headers
-        cdef int64_t offset, timestamp
+    cdef int read_head(self, object key, object value, int64_t timestamp, object headers,
+                       int64_t offset) except -1:
+        """Make a record the head; a corrupted one if it is dropped."""
         cdef Record record
-        if message._peer is None:
-            key = message._key
-            value = message._value
-            headers = message._headers
-            offset = message._offset
-            timestamp = message._timestamp_ms
-        else:
-            key = message.key()
-            value = message.value()
-            headers = message.headers()
-            offset = message.offset()
-            timestamp = message.timestamp()[1]
+        cdef object raw_key = key, raw_value = value
         try:
             key = self.source.key_serde.decode(self.topic, key)
             value = self.source.value_serde.decode(self.topic, value)
         except SerializationError as error:
+            message = Message(self.topic, self.partition, offset, raw_key, raw_value, headers,
+                              timestamp=(1, timestamp))
             self.task.error_handler.deserialization(self.source, message, error)
-            self.head_offset = offset
-            self.has_head = self.head_is_corrupted = True
-            return 0
+            return self.set_corrupted(offset)
         if self.extract is not None or timestamp < 0:
             timestamp = self._extracted(key, value, timestamp, headers, offset)
             if timestamp < 0:
                 self.task.drop(self.source.name, "invalid timestamp")
-                self.next_offset = offset + 1
-                self.has_progress = True
-                return 0
+                return self.set_corrupted(offset)
         record = Record.__new__(Record)
         record.key = key
         record.value = value
         record.timestamp = timestamp
         record._headers = headers
         self.head = record
-        self.head_message = message
+        self.raw_key = raw_key
+        self.raw_value = raw_value
         self.head_offset = offset
         self.has_head = True
+        return 0
+
+    cdef int set_corrupted(self, int64_t offset) except -1:
+        """Nothing but an offset is the head."""
+        self.head_offset = offset
+        self.has_head = self.head_is_corrupted = True
         return 0
 
     cdef int64_t _extracted(self, key, value, int64_t timestamp, headers,

@@ -182,9 +182,10 @@ class StateDirectory:
         for path in sorted(self.path.iterdir()):
             if path.is_dir() and path.name != GLOBAL_NAME:
                 try:
-                    yield TaskId.parse(path.name), path
-                except ValueError:
+                    task_id = TaskId.parse(path.name)
+                except StreamsError:
                     continue
+                yield task_id, path
 
     def clean_removed_tasks(self, delay_ms: int, now_s: float | None = None) -> list[TaskId]:
         """Delete the folders that no thread owns and that nobody wrote to for `delay_ms`."""

@@ -31,9 +31,11 @@ from pylog.streams.runtime.task_factory import TaskFactory, now_ms
 from pylog.streams.runtime.thread_producer import ThreadProducer
 from pylog.streams.runtime.thread_state import ThreadState
 from pylog.streams.runtime.thread_tasks import ThreadTasks
+from pylog.streams.runtime.uncaught import StreamThreadExceptionResponse
 
 _PROCESS_AT_ONCE = 1000
 _METADATA_S = 1.0
+_BRIEF_S = 0.005
 _GONE = frozenset(
     {
         KafkaError.UNKNOWN_TOPIC_OR_PART,
@@ -51,8 +53,10 @@ class StreamThread(threading.Thread):
         instance: what threads share.
         number: its own, from 1.
         on_state: called as (thread, new state).
-        on_failure: called as (thread, exception) when it ends with one.
+        judge: called as (thread, exception) when it fails, before it closes.
+        on_failure: called as (thread, exception, what `judge` said) when it has closed.
         make_cache: () -> ThreadCache or None.
+        thread_numbers: () -> the numbers of the instance's threads.
     """
 
     def __init__(
@@ -60,8 +64,10 @@ class StreamThread(threading.Thread):
         instance: Instance,
         number: int,
         on_state: Callable[["StreamThread", ThreadState], None],
-        on_failure: Callable[["StreamThread", BaseException], None],
+        judge: Callable[["StreamThread", BaseException], StreamThreadExceptionResponse],
+        on_failure: Callable[["StreamThread", BaseException, StreamThreadExceptionResponse], None],
         make_cache: Callable[[], Any],
+        thread_numbers: Callable[[], list[int]],
     ):
         super().__init__(name=f"{instance.client_id}-StreamThread-{number}", daemon=True)
         self.number = number
@@ -75,8 +81,10 @@ class StreamThread(threading.Thread):
         self._instance = instance
         self._config = instance.config
         self._on_state = on_state
+        self._judge = judge
         self._on_failure = on_failure
         self._make_cache = make_cache
+        self._thread_numbers = thread_numbers
         self._is_stopping = threading.Event()
         self._callback_failure: BaseException | None = None
         self._poll_records = client_settings.poll_records(instance.config)
@@ -104,20 +112,27 @@ class StreamThread(threading.Thread):
     def run(self) -> None:
         """The thread's life."""
         failure: BaseException | None = None
+        response = StreamThreadExceptionResponse.SHUTDOWN_CLIENT
         try:
             self._set_state(ThreadState.STARTING)
             self._open()
             self._loop()
         except BaseException as error:
             failure = error
+            response = self._judge(self, error)
         try:
-            self._close(is_clean=failure is None)
+            self._close(
+                is_clean=failure is None,
+                asks_all_to_end=response is StreamThreadExceptionResponse.SHUTDOWN_APPLICATION,
+            )
         except BaseException as error:
-            failure = failure or error
+            if failure is None:
+                failure = error
+                response = self._judge(self, error)
         self._set_state(ThreadState.DEAD)
         self.metrics.close()
         if failure is not None:
-            self._on_failure(self, failure)
+            self._on_failure(self, failure, response)
 
     def _set_state(self, state: ThreadState) -> None:
         if state is not self.state:
@@ -249,12 +264,14 @@ class StreamThread(threading.Thread):
         if messages:
             self.has_nothing_to_do = False
             runs, events = split_by_partition(messages)
+            count = 0
             for topic, partition, run in runs:
+                count += len(run)
                 self._positions.note_messages((topic, partition), last_offset(run) + 1)
                 tasks.add(topic, partition, run)
             for event in events:
                 self._take_event(event)
-            self.metrics.record_poll(len(messages), (time.perf_counter() - began_s) * 1000)
+            self.metrics.record_poll(count, (time.perf_counter() - began_s) * 1000)
         return bool(messages)
 
     def _poll_timeout_s(self, tasks: ThreadTasks) -> float:
@@ -262,6 +279,9 @@ class StreamThread(threading.Thread):
         if tasks.needs_work or tasks.is_commit_requested:
             return 0
         timeout_s = self._poll_s
+        if self.commits_when_idle or self.state is not ThreadState.RUNNING:
+            # A poll in which tasks are assigned goes on waiting for records.
+            timeout_s = min(timeout_s, _BRIEF_S)
         due_ms = tasks.next_punctuation_ms
         if due_ms < 1 << 62:
             timeout_s = min(timeout_s, max(0.0, (due_ms - now_ms()) / 1000))
@@ -360,15 +380,22 @@ class StreamThread(threading.Thread):
             self._instance.refresh()
         if tasks.is_layout_stale or self._instance.layout != self._layout:
             self._rejoin(is_clean=True)
+        elif self._config["num.standby.replicas"]:
+            numbers = sorted(self._thread_numbers())
+            if self.number in numbers:
+                wanted = self._instance.standbys_for(numbers.index(self.number), len(numbers))
+                tasks.set_standbys(wanted)
 
     # ---- the end ----
 
-    def _close(self, is_clean: bool) -> None:
+    def _close(self, *, is_clean: bool, asks_all_to_end: bool) -> None:
         self._set_state(ThreadState.PENDING_SHUTDOWN)
         failure: BaseException | None = None
         steps: list[Callable[[], None]] = []
         if self.tasks is not None:
             tasks = self.tasks
+            if asks_all_to_end:
+                steps.append(tasks.ask_all_to_end)
             steps.append(lambda: tasks.close(is_clean))
         steps += [
             closing.close

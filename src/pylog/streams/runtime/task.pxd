@@ -1,6 +1,5 @@
 from libc.stdint cimport int64_t
 
-from pylog.message cimport Message
 from pylog.streams.node cimport TaskContext
 from pylog.streams.runtime.partition_group cimport PartitionGroup
 from pylog.streams.runtime.record_queue cimport RecordQueue
@@ -18,7 +17,8 @@ cdef class StreamTask:
     cdef object wall_punctuations
     cdef readonly int64_t next_stream_punctuation_ms
     cdef list flushed_stores
-    cdef Message message                 # that the task is at
+    cdef object raw_key                  # of the record that the task is at, as it was read
+    cdef object raw_value
     cdef bint has_new_punctuation
 
     cdef int step(self, int64_t now_ms) except -1

@@ -7,21 +7,19 @@ The thread that owns it hands in messages, lets it process, and commits:
 Source: Kafka StreamTask.
 """
 
-cimport cython
 from libc.stdint cimport int64_t
 
-from pylog.message cimport Message
 from pylog.streams.node cimport Node, TaskContext
 from pylog.streams.record cimport Record
 from pylog.streams.runtime.partition_group cimport PartitionGroup
 from pylog.streams.runtime.record_queue cimport RecordQueue
-from pylog.streams.source_node cimport SourceNode
 
 from pylog.streams.durations import to_ms
 from pylog.streams.errors import StreamsError, TopologyError
 from pylog.streams.node import HANDLED
 from pylog.streams.runtime.punctuation import NEVER, PunctuationQueue, PunctuationType, Schedule
-from pylog.streams.runtime.task_errors import TaskErrors, describe_opening_error
+from pylog.streams.runtime.task_errors import TaskErrors, lifecycle_error
+from pylog.streams.timestamp_extractors import FailOnInvalidTimestamp
 
 
 cdef class StreamTask:
@@ -44,7 +42,7 @@ cdef class StreamTask:
         self.clock = clock
         context.clock = clock
         context.scheduler = self
-        context.error_handler = TaskErrors(context, lambda: self.message)
+        context.error_handler = TaskErrors(context, lambda: (self.raw_key, self.raw_value))
         self.group = PartitionGroup(
             {(topic, partition): self._queue(topic, partition) for topic, partition in partitions},
             config["max.task.idle.ms"],
@@ -55,7 +53,7 @@ cdef class StreamTask:
         self.flushed_stores = []
 
     def add_partition(self, str topic, int partition, str source_name):
-        """Read one more partition, for a source that reads by a pattern. Returns its RecordQueue."""
+        """Read one more partition, for a source that reads by a pattern; return its queue."""
         for node in self.topology.nodes:
             if node.name == source_name:
                 self.topology.sources_by_topic[topic] = node
@@ -70,7 +68,7 @@ cdef class StreamTask:
             raise StreamsError(f"task {self.id} has no source for topic {topic!r}")
         extractor = source.timestamp_extractor
         if extractor is None:
-            extractor = self.config["default.timestamp.extractor"]
+            extractor = self.config["default.timestamp.extractor"] or FailOnInvalidTimestamp()
         return RecordQueue(topic, partition, source, self.context, extractor)
 
     def update_partitions(self, partitions):
@@ -119,7 +117,7 @@ cdef class StreamTask:
             except StreamsError:
                 raise
             except Exception as error:
-                raise describe_opening_error(node, error) from error
+                raise lifecycle_error(node, error, "opened") from error
         self.is_open = True
 
     def suspend(self):
@@ -139,8 +137,9 @@ cdef class StreamTask:
             except StreamsError as error:
                 failure = failure or error
             except Exception as error:
-                failure = failure or describe_opening_error(node, error)
-                failure.__cause__ = error
+                if failure is None:
+                    failure = lifecycle_error(node, error, "closed")
+                    failure.__cause__ = error
         self.stream_punctuations.clear()
         self.wall_punctuations.clear()
         self.next_stream_punctuation_ms = NEVER
@@ -238,8 +237,10 @@ cdef class StreamTask:
         cdef RecordQueue queue = group.choose()
         cdef Record record = queue.head
         cdef int64_t offset = queue.head_offset
-        self.message = queue.head_message
+        self.raw_key = queue.raw_key
+        self.raw_value = queue.raw_value
         group.take(queue)
+        queue.has_failed = True
         try:
             if record is not None:
                 context.stream_time = group.stream_time
@@ -248,9 +249,10 @@ cdef class StreamTask:
                 context.offset = offset
                 context.record_timestamp = record.timestamp
                 context.headers = record._headers
-                queue.source.receive(record)
+                queue.source.forward(record)
             queue.next_offset = offset + 1
             queue.has_progress = True
+            queue.has_failed = False
         except HANDLED as error:
             # The way through the nodes says nothing; the cause has the program's own frames.
             raise error.with_traceback(None)
@@ -262,23 +264,30 @@ cdef class StreamTask:
 
     # Punctuations.
 
-    def schedule(self, Node node, interval, punctuation_type, call):
+    def schedule(self, Node node, interval, punctuation_type, call, start_ms=None):
         """Have a function called again and again; see ProcessorContext.schedule."""
         interval_ms = to_ms(interval)
         if interval_ms < 1:
             raise TopologyError(f"{node.name}: an interval is 1 ms or more, not {interval!r}")
         if punctuation_type == PunctuationType.STREAM_TIME:
-            schedule = Schedule(node, call, interval_ms, 0)
-            self.stream_punctuations.add(schedule)
-            self.next_stream_punctuation_ms = self.stream_punctuations.next_ms
+            schedule = Schedule(node, call, interval_ms, start_ms or 0)
+            now_ms = self.group.stream_time
         elif punctuation_type == PunctuationType.WALL_CLOCK_TIME:
-            schedule = Schedule(node, call, interval_ms, self.clock() + interval_ms)
-            self.wall_punctuations.add(schedule)
+            now_ms = self.clock()
+            first_ms = now_ms + interval_ms if start_ms is None else start_ms
+            schedule = Schedule(node, call, interval_ms, first_ms)
         else:
             raise TopologyError(
                 f"{node.name}: a punctuation is of PunctuationType.STREAM_TIME or WALL_CLOCK_TIME, "
                 f"not {punctuation_type!r}"
             )
+        if start_ms is not None and start_ms < now_ms:
+            schedule.move_past(now_ms)
+        if punctuation_type == PunctuationType.STREAM_TIME:
+            self.stream_punctuations.add(schedule)
+            self.next_stream_punctuation_ms = self.stream_punctuations.next_ms
+        else:
+            self.wall_punctuations.add(schedule)
         return schedule
 
     @property
@@ -309,7 +318,7 @@ cdef class StreamTask:
         return called
 
     def _punctuate(self, schedule, int64_t now_ms):
-        self.message = None
+        self.raw_key = self.raw_value = None
         self.context.set_record(None, -1, -1, now_ms, None)
         try:
             schedule.call(now_ms)
@@ -354,7 +363,8 @@ cdef class StreamTask:
             if queue.has_progress or (
                     self.context.processor_metadata_is_new and queue.next_offset >= 0):
                 offsets[topic, partition] = (
-                    queue.head_offset if queue.has_head else queue.next_offset
+                    queue.head_offset if queue.has_head and not queue.has_failed
+                    else queue.next_offset
                 )
         return offsets
 

@@ -1,14 +1,13 @@
 """TaskErrors: asks the program's handlers what to do with a record that failed, and does it.
 
 What a function of the program raised becomes a ProcessingError that says where: the node, the
-function with its file and line, and the record. Its cause keeps the program's own traceback, without
-the frames of this package above it.
+function with its file and line, and the record. Its cause keeps the program's own traceback,
+without the frames of this package above it.
 """
 
 import os
 from collections.abc import Callable
 from types import TracebackType
-from typing import Any
 
 import pylog
 from pylog.streams.error_handlers import ErrorHandlerContext, Response, ask
@@ -25,12 +24,20 @@ class TaskErrors:
 
     Args:
         context: of the task.
-        message: () -> the Message that the task is at, or None.
+        raw: () -> key and value of the record that the task is at, as they were read.
+        asks_processing_handler: False for errors of processors to be fatal.
     """
 
-    def __init__(self, context: TaskContext, message: Callable[[], pylog.Message | None]):
+    def __init__(
+        self,
+        context: TaskContext,
+        raw: Callable[[], tuple[bytes | None, bytes | None]],
+        *,
+        asks_processing_handler: bool = True,
+    ):
         self._context = context
-        self._message = message
+        self._raw = raw
+        self._asks_processing_handler = asks_processing_handler
 
     def __call__(self, node: Node, record: Record | None, error: Exception) -> None:
         """A node, or a function that it calls, raised.
@@ -38,9 +45,11 @@ class TaskErrors:
         Raises:
             ProcessingError: the handler says to fail.
         """
-        handler = self._context.config["processing.exception.handler"]
-        response = ask(handler, self._described(node), record, error)
-        self._send_dead_letters(response)
+        response = Response.fail()
+        if self._asks_processing_handler:
+            handler = self._context.config["processing.exception.handler"]
+            response = ask(handler, self._described(node), record, error)
+            self._send_dead_letters(response)
         if response.decision != "resume":
             error.__traceback__ = user_frames(error.__traceback__)
             raise ProcessingError(self._text(node, record, error)) from error
@@ -102,7 +111,7 @@ class TaskErrors:
 
     def _described(self, node: Node) -> ErrorHandlerContext:
         context = self._context
-        message = self._message() if context.topic is not None else None
+        key, value = self._raw() if context.topic is not None else (None, None)
         return ErrorHandlerContext(
             context.topic,
             context.partition,
@@ -111,8 +120,8 @@ class TaskErrors:
             node.name,
             context.task_id,
             context.record_timestamp,
-            None if message is None else message.key(),
-            None if message is None else message.value(),
+            key,
+            value,
             context.config["errors.dead.letter.queue.topic.name"],
         )
 
@@ -158,11 +167,15 @@ def _or_unknown(number: int | None) -> int:
     return -1 if number is None else number
 
 
-def describe_opening_error(node: Node, error: Exception) -> StreamsError:
-    """Returns what an error in a processor's init becomes."""
+def lifecycle_error(node: Node, error: Exception, what: str) -> StreamsError:
+    """Returns what an error in a processor's init or close becomes.
+
+    Args:
+        node: of the processor.
+        error: what it raised.
+        what: "opened" or "closed".
+    """
     where = _describe_place(node, error)
     error.__traceback__ = user_frames(error.__traceback__)
-    return ProcessingError(
-        f"processor {node.name!r} cannot be opened: {type(error).__name__}: {error}"
-        + (f"; in {where}" if where else "")
-    )
+    text = f"processor {node.name!r} cannot be {what}: {type(error).__name__}: {error}"
+    return ProcessingError(f"{text}; in {where}" if where else text)

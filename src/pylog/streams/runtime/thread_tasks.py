@@ -8,6 +8,7 @@ them until the task runs. What is written is committed for all tasks of the thre
 Source: Kafka TaskManager.
 """
 
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from pylog.streams.runtime.assignment import Partition
 from pylog.streams.runtime.changelog_reader import ChangelogReader
 from pylog.streams.runtime.instance import Instance, log
 from pylog.streams.runtime.live_task import LiveTask
+from pylog.streams.runtime.log_offsets import log_bounds
 from pylog.streams.runtime.partition_positions import PartitionPositions
 from pylog.streams.runtime.start_offsets import Committed
 from pylog.streams.runtime.store_commits import StoreCommits
@@ -270,7 +272,8 @@ class ThreadTasks:
         for each in committed.values():
             for name, number in each.numbers.items():
                 numbers[name] = max(number, numbers.get(name, number))
-        numbers.pop(SHUTDOWN_NUMBER, None)
+        if numbers.get(SHUTDOWN_NUMBER, 0) <= self._instance.started_ms:
+            numbers.pop(SHUTDOWN_NUMBER, None)  # of an earlier run; else who has it next hears too
         task.run({place: each.time_ms for place, each in committed.items()}, numbers)
         self._running.append(task)
         for place in task.partitions:
@@ -313,8 +316,10 @@ class ThreadTasks:
         for task in self._running:
             stream_task = task.task
             if stream_task.is_processable(now):
+                began_s = time.perf_counter()
                 with task.lock:
                     done = stream_task.process_many(limit, now)
+                task.note_processed(done, (time.perf_counter() - began_s) * 1000, now)
                 count += done
             task.yield_lock()
         return count
@@ -330,9 +335,13 @@ class ThreadTasks:
         now = now_ms()
         count = 0
         for task in self._running:
+            began_s = time.perf_counter()
             with task.lock:
-                count += task.task.maybe_punctuate_stream_time()
-                count += task.task.maybe_punctuate_wall_clock(now)
+                called = task.task.maybe_punctuate_stream_time()
+                called += task.task.maybe_punctuate_wall_clock(now)
+            if called:
+                task.metrics.record_punctuated((time.perf_counter() - began_s) * 1000)
+            count += called
         return count
 
     @property
@@ -382,6 +391,7 @@ class ThreadTasks:
         tasks = [task for task in tasks if task.is_running and task.task.commit_needed]
         if not tasks and not self._producer.has_transaction:
             return 0
+        began_s = time.perf_counter()
         offsets: dict[Partition, int] = {}
         positions = []
         for task in tasks:
@@ -391,12 +401,16 @@ class ThreadTasks:
                 numbers = task.task.context.processor_metadata
             offsets.update(own)
             positions += [
-                TopicPartition(*place, offset, commit_metadata.encode(times[place], numbers))
-                for place, offset in own.items()
+                TopicPartition(
+                    topic, number, offset, commit_metadata.encode(times[topic, number], numbers)
+                )
+                for (topic, number), offset in own.items()
             ]
         self._write(positions)
+        elapsed_ms = (time.perf_counter() - began_s) * 1000
         for task in tasks:
             task.task.committed()
+            task.metrics.record_committed(elapsed_ms)
             for place in task.partitions:
                 if place in offsets:
                     task.committed_offsets[place] = offsets[place]
@@ -439,6 +453,32 @@ class ThreadTasks:
             self._committed[task_id] = start_offsets.committed(self._consumer, places)
             self._read(self._committed[task_id])
             self._pending[task_id] = False
+
+    def ask_all_to_end(self) -> None:
+        """Leave word with the committed offsets: who has these tasks next ends, and so on."""
+        self._producer.abort()
+        now = now_ms()
+        positions = []
+        for places in self._committed.values():
+            starts, _ = log_bounds(self._instance.admin, set(places))
+            for (topic, number), committed in places.items():
+                task = self._by_partition.get((topic, number))
+                known = None if task is None else task.committed_offsets.get((topic, number))
+                offset = committed.offset if known is None else known
+                numbers = {**committed.numbers, SHUTDOWN_NUMBER: now}
+                positions.append(
+                    TopicPartition(
+                        topic,
+                        number,
+                        starts[topic, number] if offset is None else offset,
+                        commit_metadata.encode(committed.time_ms, numbers),
+                    )
+                )
+        if positions:
+            try:
+                self._consumer.commit(offsets=positions, asynchronous=False)
+            except KafkaException as error:
+                log.warning("the other instances were not asked to end: %s", error.args[0].str())
 
     def abort_all(self) -> None:
         """Close all tasks without their work since the last commit; they stay assigned."""

@@ -1,7 +1,10 @@
 from collections.abc import Callable
-from typing import Any
+from typing import Any, final
 
+@final
 class TimeHeap:
+    @property
+    def count(self) -> int: ...
     @property
     def first_time(self) -> int: ...
     def __len__(self) -> int: ...

@@ -56,8 +56,8 @@ def check_change(before: Mapping[str, Any], now: Mapping[str, Any], where: objec
         changes += _differences(name, before[name], now[name])
     if changes:
         raise InvalidTopologyChangeError(
-            f"the topology does not fit the state in {where}: {'; '.join(changes)}. Generated names "
-            "count operators: name the stores (Materialized.as_) and repartitions before operators "
+            f"the topology does not fit the state in {where}: {'; '.join(changes)}. Generated "
+            "names count operators: name the stores (Materialized.as_) and repartitions before operators "
             "are added; to begin anew, call clean_up() and take another application.id or delete "
             "its internal topics"
         )

@@ -107,6 +107,11 @@ cdef class BytesStore:
         """The offset that was committed last; None where nothing is kept."""
         return None if self.below is None else self.below.committed_offset
 
+    @property
+    def folder(self):
+        """Where a store on disk is, None for others."""
+        return None if self.below is None else self.below.folder
+
     def approximate_num_entries(self):
         """How many entries there are, about."""
         return self.below.approximate_num_entries()

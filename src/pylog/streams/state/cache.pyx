@@ -1,8 +1,8 @@
-"""ThreadCache, what the caching layers of a thread's stores share, and NamedCache, one store's part.
+"""ThreadCache, what the caches of a thread's stores share, and NamedCache, one store's part.
 
 A cache holds back updates until the next commit, or until there is no room: then the entry that was
-used longest ago goes, and if it was dirty, all that is dirty in its store is written through, in the
-order of the last puts. Sizes are counted as Kafka Streams counts them.
+used longest ago goes, and if it was dirty, all that is dirty in its store is written through, in
+the order of the last puts. Sizes are counted as Kafka Streams counts them.
 """
 
 cimport cython

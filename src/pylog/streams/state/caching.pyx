@@ -2,7 +2,6 @@
 
 cimport cython
 from cpython.pythread cimport PyThread_get_thread_ident
-from libc.stdint cimport int64_t
 
 from pylog.streams.node cimport TaskContext
 from pylog.streams.state.bytes_store cimport BytesStore

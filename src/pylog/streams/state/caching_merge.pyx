@@ -52,7 +52,6 @@ cdef class MergedCursor(Cursor):
     cdef bint advance(self) except -1:
         cdef tuple entry
         cdef bytes sort_key
-        cdef Cursor stored = self.stored
         while self.index < len(self.cached):
             entry = self.cached[self.index]
             sort_key = entry[0]

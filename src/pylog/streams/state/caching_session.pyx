@@ -16,6 +16,7 @@ from pylog.streams.state.caching_merge cimport (
 from pylog.streams.state.cursor cimport Cursor
 from pylog.streams.state.formats cimport cut, int64_at, session_key
 from pylog.streams.state.retention cimport Retention
+from pylog.streams.state.segments cimport upper_bound
 
 
 @cython.final
@@ -101,7 +102,7 @@ cdef class CachingSessionStore(BytesSessionStore):
             if from_key == to_key:
                 first = session_key(from_key, 0, max(earliest_end, 0))
         if to_key is not None:
-            last = session_key(to_key, INT64_MAX, INT64_MAX)
+            last = upper_bound(to_key, session_key(b"", INT64_MAX, max(latest_end, 0)))
         for entry in self.cache.range(first, last, True):
             start_ms = int64_at(entry.key, 8)
             end_ms = int64_at(entry.key, 16)

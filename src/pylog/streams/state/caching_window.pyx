@@ -2,7 +2,7 @@
 
 cimport cython
 from cpython.pythread cimport PyThread_get_thread_ident
-from libc.stdint cimport INT64_MAX, int64_t
+from libc.stdint cimport int64_t
 
 from pylog.streams.node cimport TaskContext
 from pylog.streams.state.bytes_store cimport BytesWindowStore
@@ -17,6 +17,7 @@ from pylog.streams.state.caching_merge cimport (
 from pylog.streams.state.cursor cimport Cursor
 from pylog.streams.state.formats cimport cut, int64_at, window_key
 from pylog.streams.state.retention cimport Retention
+from pylog.streams.state.segments cimport upper_bound
 
 
 @cython.final
@@ -98,7 +99,8 @@ cdef class CachingWindowStore(BytesWindowStore):
         if from_key is not None:
             first = window_key(from_key, max(time_from, 0), 0) if is_one_key else from_key
         if to_key is not None:
-            last = window_key(to_key, max(time_to, 0) if is_one_key else INT64_MAX, -1)
+            last = window_key(b"", max(time_to, 0), -1)
+            last = to_key + last if is_one_key else upper_bound(to_key, last)
         for entry in self.cache.range(first, last, True):
             start_ms = int64_at(entry.key, 12)
             if start_ms < time_from or start_ms > time_to:

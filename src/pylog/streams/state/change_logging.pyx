@@ -22,19 +22,28 @@ from pylog.streams.state.formats cimport (
 
 @cython.final
 cdef class ChangeLoggingKeyValueStore(BytesKeyValueStore):
-    """Logs the key and the value; of a timestamped value, the timestamp is the record's own."""
+    """Logs the key and the value; of a timestamped value, the timestamp is the record's own.
+
+    Args:
+        inner: the store below.
+        is_timestamped: whether values begin with their timestamps.
+        logs_headers: whether changes have the headers of the record that the task is at.
+    """
 
     cdef BytesKeyValueStore inner
     cdef bint is_timestamped
+    cdef bint logs_headers
     cdef str topic
     cdef int partition
     cdef RecordCollector collector
 
-    def __init__(self, BytesKeyValueStore inner not None, bint is_timestamped):
+    def __init__(self, BytesKeyValueStore inner not None, bint is_timestamped,
+                 bint logs_headers=False):
         self.name = inner.name
         self.is_persistent = inner.is_persistent
         self.inner = self.below = inner
         self.is_timestamped = is_timestamped
+        self.logs_headers = logs_headers
         set_on_eviction = getattr(inner, "set_on_eviction", None)
         if set_on_eviction is not None:
             set_on_eviction(self.log_eviction)
@@ -64,7 +73,8 @@ cdef class ChangeLoggingKeyValueStore(BytesKeyValueStore):
         if self.is_timestamped and value is not None:
             timestamp = timestamp_of(value)
             value = without_timestamp(value)
-        return self.collector.put(self.topic, key, value, None, timestamp, self.partition)
+        headers = self.context.headers if self.logs_headers else None
+        return self.collector.put(self.topic, key, value, headers, timestamp, self.partition)
 
     cdef Cursor scan(self, bytes from_key, bytes to_key, bint to_inclusive, bint is_reverse):
         return self.inner.scan(from_key, to_key, to_inclusive, is_reverse)
@@ -72,7 +82,10 @@ cdef class ChangeLoggingKeyValueStore(BytesKeyValueStore):
 
 @cython.final
 cdef class ChangeLoggingWindowStore(BytesWindowStore):
-    """Logs the key with the window's start and, where duplicates are kept, a running number."""
+    """Logs the key with the window's start and, where duplicates are kept, a running number.
+
+    These are the records of a join, and have their headers.
+    """
 
     cdef BytesWindowStore inner
     cdef bint is_timestamped
@@ -110,8 +123,9 @@ cdef class ChangeLoggingWindowStore(BytesWindowStore):
         if self.is_timestamped and value is not None:
             timestamp = timestamp_of(value)
             value = without_timestamp(value)
+        headers = self.context.headers if self.retain_duplicates else None
         return self.collector.put(self.topic, window_key(key, start_ms, self.sequence), value,
-                                  None, timestamp, self.partition)
+                                  headers, timestamp, self.partition)
 
     cdef Cursor fetch(self, bytes key, int64_t time_from, int64_t time_to, bint is_reverse):
         return self.inner.fetch(key, time_from, time_to, is_reverse)

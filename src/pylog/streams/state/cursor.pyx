@@ -5,8 +5,6 @@ may change while a cursor is open: a change of what lies ahead may be seen or no
 stays is left out or seen twice.
 """
 
-from libc.stdint cimport int64_t
-
 
 cdef class Cursor:
     """A cursor over nothing, and the base of the others."""

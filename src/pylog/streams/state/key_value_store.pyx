@@ -5,7 +5,7 @@ from libc.string cimport memcmp
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 
-from pylog.streams.record cimport Change, Record, ValueAndTimestamp
+from pylog.streams.record cimport Change, Record
 from pylog.streams.serde cimport Serde
 from pylog.streams.state.bytes_store cimport BytesKeyValueStore
 from pylog.streams.state.cursor cimport Cursor
@@ -108,9 +108,16 @@ cdef class KeyValueStore(Store):
     def flush_listener(self, listener):
         """What the cache calls: makes a Record of a Change and hands it to `listener`."""
         def on_flush(bytes key, new, old, int64_t timestamp, headers):
-            change = Change(self.decode_value(new), self.decode_value(old))
-            decoded = self.key_serde.decode(self.serde_topic, key)
-            listener(Record(decoded, change, timestamp, headers))
+            cdef Change change = Change.__new__(Change)
+            cdef Record record = Record.__new__(Record)
+            change.new_value = self.decode_value(new)
+            change.old_value = None if old is None else self.decode_value(old)
+            change.is_latest = True
+            record.key = self.key_serde.decode(self.serde_topic, key)
+            record.value = change
+            record.timestamp = timestamp
+            record._headers = headers
+            listener(record)
         return on_flush
 
     def _entries(self, bytes from_key, bytes to_key, bint to_inclusive, bint is_reverse):
@@ -159,7 +166,7 @@ cdef class TimestampedKeyValueStore(KeyValueStore):
         KeyValueStore.__init__(self, layers, key_serde, value_serde, True)
 
     def get_with_raw(self, key):
-        """Return the value of a key and its bytes, for `put_if_different`; (None, None) for none."""
+        """Return the value of a key and its bytes, (None, None) for none; for put_if_different."""
         raw = self.inner.get(self.encode_key(key))
         return self.decode_value(raw), raw
 

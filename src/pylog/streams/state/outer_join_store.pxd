@@ -19,6 +19,8 @@ cdef class OuterJoinEntry:
     cdef readonly int64_t timestamp      # ms
     cdef readonly bint is_left
 
+    cdef int count(self) noexcept
+
 
 cdef class OuterJoinIterator(StoreIterator):
     pass

@@ -65,10 +65,15 @@ cdef class OuterJoinStore(Store):
             timestamp: of the record, ms.
             is_left: which side it is from.
             value: not None.
+
+        Raises:
+            TypeError: the key or the value is None.
         """
         cdef bytes stored_key = self.stored_key(key, timestamp, is_left)
         cdef Serde serde = self.value_serde if is_left else self.right_value_serde
         cdef bytes raw = serde.encode(self.serde_topic, value)
+        if raw is None:
+            raise TypeError(f"store {self.name!r}: a value cannot be None")
         self.inner.put(stored_key, with_one_more(self.inner.get(stored_key), raw, is_left))
 
     def discard(self, key, int64_t timestamp, bint is_left):
@@ -110,6 +115,10 @@ cdef class OuterJoinEntry:
         is_left: which side they are from.
     """
 
+    cdef int count(self) noexcept:
+        """How many records they are."""
+        return load_int32(PyBytes_AS_STRING(self.stored_value) + 1)
+
     def key(self):
         """Return their key."""
         cdef bytes raw = self.stored_key[KEY_HEAD:]
@@ -130,6 +139,12 @@ cdef class OuterJoinIterator(StoreIterator):
         entry.store = self.store
         entry.stored_key = self.cursor.key
         entry.stored_value = self.cursor.value
+        if (PyBytes_GET_SIZE(entry.stored_key) < KEY_HEAD
+                or PyBytes_GET_SIZE(entry.stored_value) < LIST_HEAD
+                or PyBytes_AS_STRING(entry.stored_value)[0] != 1):
+            raise SerializationError(
+                f"store {self.store.name!r}: an entry is no list of records of a join"
+            )
         entry.timestamp = load_int64(PyBytes_AS_STRING(entry.stored_key))
         entry.is_left = PyBytes_AS_STRING(entry.stored_key)[8] == 1
         return entry
@@ -163,8 +178,6 @@ cdef list values_of(bytes entries):
     cdef int size
     cdef list values = []
     cdef const char *source = PyBytes_AS_STRING(entries)
-    if end < LIST_HEAD or source[0] != 1:
-        raise SerializationError("an entry of an outer join store is no list of values")
     for _ in range(load_int32(source + 1)):
         size = load_int32(source + start) if start + 4 <= end else 0
         if size < 1 or start + 4 + size > end:

@@ -1,8 +1,8 @@
 """Retention, for how long windows and sessions are kept, as Kafka Streams' RocksDB stores do it.
 
 Data goes by the segment, an interval of time: a segment is kept until the whole of it is older than
-the retention, and until then it may be written. What is older than the retention is not seen, though
-it may still be there.
+the retention, and until then it may be written. What is older than the retention is not seen,
+though it may still be there.
 """
 
 cimport cython
@@ -39,3 +39,8 @@ cdef class Retention:
         self.segment_interval_ms = segment_interval_ms
         self.is_time_ordered = is_time_ordered
         self.shows_one_ms_more = shows_one_ms_more
+
+    def layout(self):
+        """What the rows of a store on disk depend on."""
+        order = ", by time too" if self.is_time_ordered else ""
+        return f"segments of {self.segment_interval_ms} ms{order}"

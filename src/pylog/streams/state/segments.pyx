@@ -23,6 +23,7 @@ from pylog.streams.state.table cimport Table
 cdef enum:
     SEQUENCE_SIZE = 4                    # the tail of a window's row
     START_SIZE = 8                       # the tail of a session's row
+    EXPIRED_AT_ONCE = 32                 # rows, with each put
 
 
 @cython.final
@@ -36,6 +37,17 @@ cdef class SegmentedTable:
         self.retention = retention
         self.tail_size = tail_size
         self.stream_time = stream_time
+
+    def close(self):
+        """Let go of the tables."""
+        self.rows.close()
+        if self.times is not None:
+            self.times.close()
+
+    @property
+    def memory_bytes(self):
+        """About how much memory the tables take."""
+        return self.rows.memory_bytes + (0 if self.times is None else self.times.memory_bytes)
 
     cdef bytes row_key(self, bytes key, int64_t time, int64_t tail):
         cdef Py_ssize_t size = PyBytes_GET_SIZE(key)
@@ -60,11 +72,17 @@ cdef class SegmentedTable:
         if time > self.stream_time:
             self.stream_time = time
             if self.retention.first_kept(time) > self.expired_to:
-                self.expire()
+                self.expired_to = self.retention.first_kept(time)
+                self.expired_rows = self.rows.scan(None, packed(self.expired_to), False, False)
+                if self.times is not None:
+                    self.expired_times = self.times.scan(None, packed(self.expired_to), False,
+                                                         False)
             return True
         return time >= self.retention.first_kept(self.stream_time)
 
     cdef int put(self, bytes key, object value, int64_t time, int64_t tail) except -1:
+        if self.expired_rows is not None or self.expired_times is not None:
+            self.expire()
         self.rows.put(self.row_key(key, time, tail), value)
         if self.times is not None:
             self.times.put(time_key(key, time, tail, self.tail_size),
@@ -72,18 +90,19 @@ cdef class SegmentedTable:
         return 0
 
     cdef int expire(self) except -1:
-        """Take out the segments that nothing is written to any more."""
-        cdef Cursor cursor
-        cdef bytes end
-        self.expired_to = self.retention.first_kept(self.stream_time)
-        end = packed(self.expired_to)
-        cursor = self.rows.scan(None, end, False, False)
-        while cursor.advance():
-            self.rows.put(cursor.key, None)
-        if self.times is not None:
-            cursor = self.times.scan(None, end, False, False)
-            while cursor.advance():
-                self.times.put(cursor.key, None)
+        """Take out some rows of segments that have expired: all at once would be a pause."""
+        cdef int _
+        for _ in range(EXPIRED_AT_ONCE):
+            if self.expired_rows is not None:
+                if self.expired_rows.advance():
+                    self.rows.put(self.expired_rows.key, None)
+                else:
+                    self.expired_rows = None
+            if self.expired_times is not None:
+                if self.expired_times.advance():
+                    self.times.put(self.expired_times.key, None)
+                else:
+                    self.expired_times = None
         return 0
 
     cdef Cursor scan(self, bytes from_key, bytes to_key, int64_t time_from, int64_t time_to,
@@ -120,6 +139,7 @@ cdef class SegmentedTable:
         cdef TimesCursor cursor
         cdef list entries
         cdef Cursor found
+        time_from = max(time_from, self.retention.first_kept(self.stream_time))
         if time_to < time_from:
             return Cursor()
         if self.times is None:
@@ -135,7 +155,7 @@ cdef class SegmentedTable:
         cursor.from_key = from_key
         cursor.to_key = to_key
         cursor.inner = self.times.scan(
-            packed(max(time_from, 0)),
+            packed(time_from),
             None if time_to == INT64_MAX else packed(time_to + 1), False, is_reverse
         )
         return cursor
@@ -202,17 +222,20 @@ cdef class SegmentsCursor(Cursor):
         segment = packed(self.segment)
         if self.segment == self.last_segment:
             self.is_at_end = True
-        self.segment += self.step
+        else:
+            self.segment += self.step
         first = segment
         if self.from_key is not None:
             first += self.from_key
             if self.key_size >= 0:
                 first += packed(max(self.time_from, 0))
         if self.to_key is not None:
-            # Longer keys may lie in between: `advance` looks at each.
-            end = segment + self.to_key
-            end += packed(self.time_to if self.key_size >= 0 else INT64_MAX)
-            end += b"\xff" * self.tail_size
+            # Rows of other keys may lie in between: `advance` looks at each.
+            end = packed(self.time_to) + b"\xff" * self.tail_size
+            if self.key_size >= 0:
+                end = segment + self.to_key + end
+            else:
+                end = segment + upper_bound(self.to_key, end)
         else:
             end = next_segment(segment)
         self.inner = self.table.scan(first, end, self.to_key is not None, self.is_reverse)
@@ -252,6 +275,20 @@ cdef class TimesCursor(Cursor):
             if self.value is not None:
                 return True
         return False
+
+
+cdef bytes upper_bound(bytes to_key, bytes suffix):
+    """The last row that a key up to `to_key` can have, whose suffix is this one or lower.
+
+    Rows are not in the order of keys: "a" and a suffix may come after "ab" and a suffix.
+    """
+    cdef bytes bound = to_key + suffix
+    cdef Py_ssize_t size
+    cdef unsigned char first = suffix[0]
+    for size in range(len(to_key)):
+        if <unsigned char>to_key[size] <= first:
+            bound = max(bound, to_key[:size] + suffix)
+    return bound
 
 
 cdef bytes time_key(bytes key, int64_t time, int64_t tail, int tail_size):

@@ -1,14 +1,12 @@
 """Store, what all stores that a program sees have, and StoreIterator, a way through one.
 
-Keys and values become bytes here. The layers below know only bytes, so an object that a program goes
-on to change does not change the store.
+Keys and values become bytes here. The layers below know only bytes, so an object that a program
+goes on to change does not change the store.
 """
 
-from libc.stdint cimport int64_t
 
 from pylog.streams.node cimport TaskContext
 from pylog.streams.record cimport ValueAndTimestamp
-from pylog.streams.serde cimport Serde
 from pylog.streams.state.bytes_store cimport BytesStore
 from pylog.streams.state.cursor cimport Cursor
 from pylog.streams.state.formats cimport timestamp_of, with_timestamp, without_timestamp
@@ -116,6 +114,11 @@ cdef class Store:
         return self.layers.committed_offset
 
     @property
+    def folder(self):
+        """Where a store on disk is, None for others and before `init`."""
+        return self.layers.folder
+
+    @property
     def position(self):
         """By source topic and partition, the offset of the newest record that the store has."""
         return self.layers.positions()
@@ -198,14 +201,8 @@ cdef class StoreIterator:
         return self.entry()
 
     def peek_next_key(self):
-        """Return the key of the entry that comes next.
-
-        Raises:
-            StopIteration: there is none.
-        """
-        if not self.look_ahead():
-            raise StopIteration
-        return self.entry_key()
+        """Return the key of the entry that comes next, None if there is none."""
+        return self.entry_key() if self.look_ahead() else None
 
     def look_ahead(self):
         """Whether there is an entry to come.

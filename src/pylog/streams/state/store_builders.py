@@ -105,12 +105,18 @@ class KeyValueStoreBuilder(StoreBuilder):
         self, supplier: KeyValueSupplier, key_serde: Serde | None, value_serde: Serde | None
     ):
         super().__init__(supplier, key_serde, value_serde)
+        self._logs_headers = False
+
+    def with_headers_logged(self) -> Self:
+        """Log changes with the headers of the record that leads to them."""
+        self._logs_headers = True
+        return self
 
     def build(self) -> KeyValueStore:
         """Make a store."""
         layers = self.supplier()
         if self.logging_enabled:
-            layers = ChangeLoggingKeyValueStore(layers, self.is_timestamped)
+            layers = ChangeLoggingKeyValueStore(layers, self.is_timestamped, self._logs_headers)
         if self.caching_enabled:
             layers = CachingKeyValueStore(layers)
         return self._face(layers)

@@ -9,11 +9,13 @@ from pylog.streams.state.bytes_store import (
     BytesVersionedStore,
     BytesWindowStore,
 )
+from pylog.streams.state.disk import StoreDisk
 from pylog.streams.state.memory_window import InMemoryWindowStore
 from pylog.streams.state.retention import Retention
 from pylog.streams.state.table_key_value import LruMap, TableKeyValueStore
 from pylog.streams.state.table_session import TableSessionStore
 from pylog.streams.state.table_versioned import TableVersionedStore
+from pylog.streams.state.table_window import TableWindowStore
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -39,7 +41,7 @@ class KeyValueSupplier:
         """Make a store."""
         if self.max_entries is not None:
             return LruMap(self.name, self.max_entries)
-        return TableKeyValueStore(self.name, _disk(self))
+        return TableKeyValueStore(self.name, StoreDisk(self.name) if self.is_persistent else None)
 
 
 @dataclass(frozen=True)
@@ -78,11 +80,9 @@ class WindowSupplier:
 
     def __call__(self) -> BytesWindowStore:
         """Make a store."""
-        if self.is_persistent and _disk(self) is not None:
-            from pylog.streams.state.table_window import TableWindowStore
-
+        if self.is_persistent:
             return TableWindowStore(
-                self.name, self.retention(), self.retain_duplicates, _disk(self)
+                self.name, self.retention(), self.retain_duplicates, StoreDisk(self.name)
             )
         return InMemoryWindowStore(self.name, self.retention(), self.retain_duplicates)
 
@@ -122,7 +122,9 @@ class SessionSupplier:
 
     def __call__(self) -> BytesSessionStore:
         """Make a store."""
-        return TableSessionStore(self.name, self.retention(), _disk(self))
+        return TableSessionStore(
+            self.name, self.retention(), StoreDisk(self.name) if self.is_persistent else None
+        )
 
     def retention(self) -> Retention:
         """For how long, and in which segments, sessions are kept."""
@@ -157,7 +159,9 @@ class VersionedSupplier:
 
     def __call__(self) -> BytesVersionedStore:
         """Make a store."""
-        return TableVersionedStore(self.name, self.retention(), _disk(self))
+        return TableVersionedStore(
+            self.name, self.retention(), StoreDisk(self.name) if self.is_persistent else None
+        )
 
     def retention(self) -> Retention:
         """For how long, and in which segments, versions are kept."""
@@ -173,15 +177,3 @@ class VersionedSupplier:
             else:
                 interval_ms = max(history_ms // 24, 5 * MINUTE_MS)
         return Retention(self.name, history_ms, interval_ms)
-
-
-def _disk(
-    supplier: KeyValueSupplier | WindowSupplier | SessionSupplier | VersionedSupplier,
-) -> object | None:
-    if not supplier.is_persistent:
-        return None
-    try:
-        from pylog.streams.state.disk import StoreDisk
-    except ImportError:
-        return None
-    return StoreDisk(supplier.name)

@@ -15,6 +15,8 @@ cdef class MemoryTable(Table):
     cdef dict map
     cdef SortedKeys sorted_keys          # None until a range was asked for
     cdef int64_t size                    # bytes of keys and values
+    cdef bytes last_key                  # that was looked up; it is often put next
+    cdef object last_value
 
 
 cdef class MapCursor(Cursor):

@@ -4,7 +4,6 @@ cimport cython
 from cpython.bytes cimport PyBytes_GET_SIZE
 from cpython.dict cimport PyDict_DelItem, PyDict_GetItem, PyDict_SetItem
 from cpython.object cimport PyObject
-from libc.stdint cimport int64_t
 
 from pylog.streams.state.cursor cimport Cursor
 from pylog.streams.state.sorted_keys cimport SortedKeys
@@ -53,6 +52,7 @@ cdef class MemoryTable(Table):
         self.map = {}
         self.sorted_keys = None
         self.size = 0
+        self.last_key = self.last_value = None
 
     def approximate_num_entries(self):
         """How many entries there are."""
@@ -65,20 +65,24 @@ cdef class MemoryTable(Table):
 
     cdef object get(self, bytes key):
         cdef PyObject *found = PyDict_GetItem(self.map, key)
-        return None if found is NULL else <object>found
+        value = None if found is NULL else <object>found
+        self.last_key = key
+        self.last_value = value
+        return value
 
     cdef int put(self, bytes key, object value) except -1:
-        cdef PyObject *found = PyDict_GetItem(self.map, key)
+        old = self.last_value if key is self.last_key else self.get(key)
+        self.last_key = self.last_value = None
         if value is None:
-            if found is NULL:
+            if old is None:
                 return 0
-            self.size -= PyBytes_GET_SIZE(key) + PyBytes_GET_SIZE(<object>found)
+            self.size -= PyBytes_GET_SIZE(key) + PyBytes_GET_SIZE(old)
             PyDict_DelItem(self.map, key)
             if self.sorted_keys is not None:
                 self.sorted_keys.discard(key)
             return 0
-        if found is not NULL:
-            self.size += PyBytes_GET_SIZE(value) - PyBytes_GET_SIZE(<object>found)
+        if old is not None:
+            self.size += PyBytes_GET_SIZE(value) - PyBytes_GET_SIZE(old)
         else:
             self.size += PyBytes_GET_SIZE(value) + PyBytes_GET_SIZE(key)
             if self.sorted_keys is not None:
@@ -96,9 +100,9 @@ cdef class MemoryTable(Table):
 cdef class MapCursor(Cursor):
     """The entries of a dict from one key to another; its keys are in a SortedKeys."""
 
-    def __init__(self, dict map, SortedKeys sorted_keys, bytes from_key, bytes to_key,
+    def __init__(self, dict entries, SortedKeys sorted_keys, bytes from_key, bytes to_key,
                  bint to_inclusive, bint is_reverse):
-        self.map = map
+        self.map = entries
         self.sorted_keys = sorted_keys
         self.is_reverse = is_reverse
         self.chunk = []

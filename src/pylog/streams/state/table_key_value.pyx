@@ -1,7 +1,6 @@
 """Key-value stores of bytes: upon a table, in memory or on disk, and an LRU map."""
 
 cimport cython
-from libc.stdint cimport int64_t
 
 from pylog.streams.node cimport TaskContext
 from pylog.streams.state.bytes_store cimport BytesKeyValueStore
@@ -29,7 +28,7 @@ cdef class TableKeyValueStore(BytesKeyValueStore):
         if self.disk is None:
             self.table = MemoryTable()
         else:
-            self.disk.open(context, "key-value")
+            self.disk.open(context.state_dir, "key-value store")
             self.table = self.disk.table("data")
             self.position.merge(self.disk.position)
         BytesKeyValueStore.open(self, context, changelog_topic, changelog_partition)
@@ -50,6 +49,11 @@ cdef class TableKeyValueStore(BytesKeyValueStore):
     def committed_offset(self):
         """The offset of the last commit, None for none."""
         return None if self.disk is None else self.disk.committed_offset
+
+    @property
+    def folder(self):
+        """Where a store on disk is, None for one in memory."""
+        return None if self.disk is None else self.disk.folder
 
     def approximate_num_entries(self):
         """How many entries there are, about."""

@@ -35,7 +35,7 @@ cdef class TableSessionStore(BytesSessionStore):
             if self.retention.is_time_ordered:
                 times = MemoryTable()
         else:
-            self.disk.open(context, "session")
+            self.disk.open(context.state_dir, f"session store, {self.retention.layout()}")
             rows = self.disk.table("data")
             if self.retention.is_time_ordered:
                 times = self.disk.table("times")
@@ -47,9 +47,7 @@ cdef class TableSessionStore(BytesSessionStore):
     def close(self):
         """Let go of the tables."""
         self.is_open = False
-        self.table.rows.close()
-        if self.table.times is not None:
-            self.table.times.close()
+        self.table.close()
         if self.disk is not None:
             self.disk.close()
 
@@ -64,6 +62,11 @@ cdef class TableSessionStore(BytesSessionStore):
         """The offset of the last commit, None for none."""
         return None if self.disk is None else self.disk.committed_offset
 
+    @property
+    def folder(self):
+        """Where a store on disk is, None for one in memory."""
+        return None if self.disk is None else self.disk.folder
+
     def approximate_num_entries(self):
         """How many sessions there are, about."""
         return self.table.rows.approximate_num_entries()
@@ -71,8 +74,7 @@ cdef class TableSessionStore(BytesSessionStore):
     @property
     def memory_bytes(self):
         """About how much memory the tables take."""
-        times = 0 if self.table.times is None else self.table.times.memory_bytes
-        return self.table.rows.memory_bytes + times
+        return self.table.memory_bytes
 
     cdef object get(self, bytes key, int64_t start_ms, int64_t end_ms):
         return self.table.get(key, end_ms, start_ms)

@@ -15,7 +15,7 @@ from libc.stdint cimport INT64_MAX, INT64_MIN, int64_t
 from libc.string cimport memcpy
 
 from pylog.streams.node cimport TaskContext
-from pylog.streams.serde cimport load_int64, store_int64
+from pylog.streams.serde cimport store_int64
 from pylog.streams.state.bytes_store cimport BytesVersionedStore
 from pylog.streams.state.cursor cimport Cursor
 from pylog.streams.state.formats cimport (
@@ -59,7 +59,7 @@ cdef class TableVersionedStore(BytesVersionedStore):
         if self.disk is None:
             self.latest, self.history, self.checks = MemoryTable(), MemoryTable(), MemoryTable()
         else:
-            self.disk.open(context, "versioned")
+            self.disk.open(context.state_dir, f"versioned store, {self.retention.layout()}")
             self.latest = self.disk.table("data")
             self.history = self.disk.table("history")
             self.checks = self.disk.table("times")
@@ -85,6 +85,11 @@ cdef class TableVersionedStore(BytesVersionedStore):
     def committed_offset(self):
         """The offset of the last commit, None for none."""
         return None if self.disk is None else self.disk.committed_offset
+
+    @property
+    def folder(self):
+        """Where a store on disk is, None for one in memory."""
+        return None if self.disk is None else self.disk.folder
 
     def approximate_num_entries(self):
         """How many versions there are, about."""

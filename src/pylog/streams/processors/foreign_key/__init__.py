@@ -19,6 +19,7 @@ Source: Kafka Streams' package kstream.internals.foreignkeyjoin, KIP-213, KIP-77
 
 from pylog.streams.processors.foreign_key.combined_key import CombinedKey, CombinedKeySchema
 from pylog.streams.processors.foreign_key.foreign_table_join import ForeignTableJoinSupplier
+from pylog.streams.processors.foreign_key.in_flight import SubscriptionsInFlightSupplier
 from pylog.streams.processors.foreign_key.response_join import ResponseJoinSupplier
 from pylog.streams.processors.foreign_key.subscription_join import SubscriptionJoinSupplier
 from pylog.streams.processors.foreign_key.subscription_receive import SubscriptionReceiveSupplier
@@ -47,5 +48,6 @@ __all__ = [
     "SubscriptionSendSupplier",
     "SubscriptionWrapper",
     "SubscriptionWrapperSerde",
+    "SubscriptionsInFlightSupplier",
     "response_partitioner",
 ]

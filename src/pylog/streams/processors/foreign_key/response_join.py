@@ -1,7 +1,8 @@
 """The left side of a foreign-key join makes results of the answers.
 
 An answer to a question that has changed meanwhile is stale: the row has another value by now, and
-another answer is on its way. The hash of the value, which went out and came back, tells.
+another answer is on its way. The hash of the value, which went out and came back, tells. Where no
+other may be on its way, see in_flight, a stale answer with nothing still deletes the result.
 
 Source: Kafka Streams' ResponseJoinProcessorSupplier.
 """
@@ -11,6 +12,7 @@ from typing import Any
 
 from pylog.streams.errors import StreamsError
 from pylog.streams.node import ProcessorContext
+from pylog.streams.processors.foreign_key.in_flight import SubscriptionsInFlightSupplier
 from pylog.streams.processors.foreign_key.subscription_response_wrapper import (
     CURRENT_VERSION,
     SubscriptionResponseWrapper,
@@ -34,6 +36,7 @@ class ResponseJoinSupplier:
         value_hash_topic: what it is told for the hash, without the application's id.
         joiner: takes the left value, then the right one.
         is_left: whether rows that find nothing are results.
+        in_flight: shared with the SubscriptionSendSupplier of the join.
     """
 
     def __init__(
@@ -43,12 +46,14 @@ class ResponseJoinSupplier:
         value_hash_topic: str,
         joiner: Joiner,
         is_left: bool,
+        in_flight: SubscriptionsInFlightSupplier,
     ):
         self._view = primary_value_getter
         self.value_serde = value_serde
         self.value_hash_topic = value_hash_topic
         self.joiner = joiner
         self.is_left = is_left
+        self.in_flight = in_flight
 
     def __call__(self) -> "_ResponseJoinProcessor":
         """Make a processor."""
@@ -64,6 +69,7 @@ class _ResponseJoinProcessor:
 
     def init(self, context: ProcessorContext) -> None:
         self._context = context
+        self._in_flight = self._supplier.in_flight.get(context.task_id)
         self._left_values.init(context)
         self._value_hash_topic = f"{context.application_id}-{self._supplier.value_hash_topic}"
         where = "the left side of a foreign-key join"
@@ -75,10 +81,14 @@ class _ResponseJoinProcessor:
             raise StreamsError(f"an answer of version {answer.version} is not understood")
         found = self._left_values.get(record.key)
         value = None if found is None else found.value
-        if answer.original_value_hash != self._hash(value):
-            self._context.drop("stale response")
-            return
         foreign_value = answer.foreign_value
+        if answer.original_value_hash != self._hash(value):
+            if foreign_value is None and self._in_flight.deletes_when_stale(record.key):
+                self._context.forward(record.with_value(None))
+            else:
+                self._context.drop("stale response")
+            return
+        self._in_flight.answer(record.key)
         result = None
         if foreign_value is not None or (self._is_left and value is not None):
             result = self._joiner(record.key, value, foreign_value)
@@ -86,6 +96,7 @@ class _ResponseJoinProcessor:
 
     def close(self) -> None:
         self._left_values.close()
+        self._supplier.in_flight.remove(self._context.task_id)
 
     def functions(self) -> tuple[Callable[..., Any], ...]:
         """The joiner, for errors."""

@@ -8,7 +8,8 @@
     no key now    unsubscribe, answer with nothing      unsubscribe; answer with nothing
     deleted       unsubscribe, answer with nothing      unsubscribe; answer with nothing
 
-A left join has its answer with nothing by a subscription to no key, which is not kept.
+A left join has its answer with nothing by a subscription to no key, which is not kept. An inner
+join whose last answer has not come yet asks for an answer in any case, see in_flight.
 
 Source: Kafka Streams' SubscriptionSendProcessorSupplier (4.3).
 """
@@ -16,7 +17,9 @@ Source: Kafka Streams' SubscriptionSendProcessorSupplier (4.3).
 from collections.abc import Callable
 from typing import Any
 
+from pylog.streams.keyed_function import WithKey, unwrapped
 from pylog.streams.node import ProcessorContext
+from pylog.streams.processors.foreign_key.in_flight import SubscriptionsInFlightSupplier
 from pylog.streams.processors.foreign_key.subscription_wrapper import (
     Instruction,
     SubscriptionWrapper,
@@ -24,7 +27,6 @@ from pylog.streams.processors.foreign_key.subscription_wrapper import (
 from pylog.streams.processors.foreign_key.value_hash import hash_value
 from pylog.streams.record import Change, Record
 from pylog.streams.serde import Serde, encode
-from pylog.streams.with_key import WithKey, unwrapped
 
 
 class SubscriptionSendSupplier:
@@ -38,6 +40,7 @@ class SubscriptionSendSupplier:
         foreign_key_serde: None for the application's default of keys.
         value_serde: of the left rows; None for the application's default of values.
         is_left: whether rows that find nothing are results.
+        in_flight: shared with the ResponseJoinSupplier of the join.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class SubscriptionSendSupplier:
         foreign_key_serde: Serde | None,
         value_serde: Serde | None,
         is_left: bool,
+        in_flight: SubscriptionsInFlightSupplier,
     ):
         self.foreign_key_extractor = foreign_key_extractor
         self.foreign_key_topic = foreign_key_topic
@@ -55,6 +59,7 @@ class SubscriptionSendSupplier:
         self.foreign_key_serde = foreign_key_serde
         self.value_serde = value_serde
         self.is_left = is_left
+        self.in_flight = in_flight
         self.uses_versioned_semantics = False
 
     def __call__(self) -> "_SubscriptionSendProcessor":
@@ -77,6 +82,7 @@ class _SubscriptionSendProcessor:
         supplier, config = self._supplier, context.config
         self._context = context
         self._task = context.task
+        self._in_flight = supplier.in_flight.get(context.task_id)
         self._foreign_key_topic = f"{context.application_id}-{supplier.foreign_key_topic}"
         self._value_hash_topic = f"{context.application_id}-{supplier.value_hash_topic}"
         self._foreign_key_serde: Serde = config.key_serde_for(supplier.foreign_key_serde)
@@ -89,6 +95,9 @@ class _SubscriptionSendProcessor:
             self._context.drop("out of order")
         elif change.old_value is not None or change.new_value is not None:
             self._instruct(record, change)
+
+    def close(self) -> None:
+        self._supplier.in_flight.remove(self._task.task_id)
 
     def functions(self) -> tuple[Callable[..., Any], ...]:
         """The extractor, for errors."""
@@ -103,20 +112,29 @@ class _SubscriptionSendProcessor:
         self._send(record, new_key, Instruction.PROPAGATE_NULL_IF_NO_FK_VAL_AVAILABLE, value_hash)
 
     def _instruct_inner(self, record: Record, change: Change) -> None:
-        old_key = self._foreign_key(record.key, change.old_value)
-        new_key = self._foreign_key(record.key, change.new_value)
+        primary_key, in_flight = record.key, self._in_flight
+        old_key = self._foreign_key(primary_key, change.old_value)
+        new_key = self._foreign_key(primary_key, change.new_value)
         value_hash = self._hash(change.new_value)
         if new_key is None:
             if change.new_value is not None:
                 self._context.drop("null foreign key")
             if old_key is not None:
+                in_flight.ask(primary_key)
                 self._send(record, old_key, Instruction.DELETE_KEY_AND_PROPAGATE, value_hash)
+            elif in_flight.is_unanswered(primary_key):
+                in_flight.ask_if_there(primary_key)
             return
         instruction = Instruction.PROPAGATE_ONLY_IF_FK_VAL_AVAILABLE
-        if old_key is not None and self._differ(old_key, new_key):
+        is_moved = old_key is not None and self._differ(old_key, new_key)
+        if is_moved:
             self._send(record, old_key, Instruction.DELETE_KEY_NO_PROPAGATE, value_hash)
-            # What the old key has joined is to be taken back, if the new one finds nothing.
+        if is_moved or in_flight.is_unanswered(primary_key):
+            # What was joined before is to be taken back, if the new key finds nothing.
             instruction = Instruction.PROPAGATE_NULL_IF_NO_FK_VAL_AVAILABLE
+            in_flight.ask(primary_key)
+        elif old_key is not None:
+            in_flight.ask_if_there(primary_key)
         self._send(record, new_key, instruction, value_hash)
 
     def _foreign_key(self, key: Any, value: Any) -> Any:

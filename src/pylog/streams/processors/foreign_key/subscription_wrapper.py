@@ -45,6 +45,9 @@ class Instruction(IntEnum):
     """Begin it and answer with the row, if there is one."""
 
 
+_INSTRUCTIONS = tuple(Instruction)
+
+
 class SubscriptionWrapper:
     """A request of the left side for the row of a foreign key.
 
@@ -145,7 +148,7 @@ class SubscriptionWrapperSerde(Serde):
             raise SerializationError(f"topic {topic!r}: a subscription of {len(data)} bytes")
         version = data[0] & ~HAS_NO_HASH
         instruction = data[1]
-        if version > CURRENT_VERSION or instruction > max(Instruction):
+        if version > CURRENT_VERSION or instruction >= len(_INSTRUCTIONS):
             raise SerializationError(
                 f"topic {topic!r}: a subscription of version {version} with instruction "
                 f"{instruction} is of an unknown kind"
@@ -156,7 +159,7 @@ class SubscriptionWrapperSerde(Serde):
             raise SerializationError(f"topic {topic!r}: a subscription of {len(data)} bytes")
         return SubscriptionWrapper(
             None if start == 2 else data[2:start],
-            Instruction(instruction),
+            _INSTRUCTIONS[instruction],
             decode(self._inner(), self._primary_key_topic, data[start:end]),
             None if version == 0 else _PARTITION.unpack_from(data, end)[0],
             version,

@@ -1,0 +1,3 @@
+from pylog.streams.record import Record
+
+def record_of_flush(record: Record) -> Record: ...

@@ -1,0 +1,56 @@
+from collections.abc import Iterator
+from typing import Any
+
+from typing_extensions import disjoint_base
+
+from pylog.streams.serde import Serde
+from pylog.streams.state.bytes_store import BytesSessionStore
+from pylog.streams.state.store import Store, StoreIterator
+from pylog.streams.window import Windowed
+
+@disjoint_base
+class SessionStore(Store):
+    @property
+    def retention_ms(self) -> int: ...
+    def __init__(
+        self,
+        layers: BytesSessionStore,
+        retention_ms: int,
+        key_serde: Serde | None = None,
+        value_serde: Serde | None = None,
+    ) -> None: ...
+    def put(self, session_key: Windowed, aggregate: Any) -> None: ...
+    def remove(self, session_key: Windowed) -> None: ...
+    def fetch_session(self, key: Any, start_ms: int, end_ms: int) -> Any: ...
+    def find_sessions(
+        self, key: Any, earliest_session_end_time: int, latest_session_start_time: int
+    ) -> SessionIterator: ...
+    def backward_find_sessions(
+        self, key: Any, earliest_session_end_time: int, latest_session_start_time: int
+    ) -> SessionIterator: ...
+    def find_sessions_range(
+        self,
+        key_from: Any,
+        key_to: Any,
+        earliest_session_end_time: int,
+        latest_session_start_time: int,
+    ) -> SessionIterator: ...
+    def backward_find_sessions_range(
+        self,
+        key_from: Any,
+        key_to: Any,
+        earliest_session_end_time: int,
+        latest_session_start_time: int,
+    ) -> SessionIterator: ...
+    def find_sessions_by_end(
+        self, earliest_session_end_time: int, latest_session_end_time: int
+    ) -> SessionIterator: ...
+    def fetch(self, key: Any) -> SessionIterator: ...
+    def backward_fetch(self, key: Any) -> SessionIterator: ...
+    def fetch_range(self, key_from: Any, key_to: Any) -> SessionIterator: ...
+    def backward_fetch_range(self, key_from: Any, key_to: Any) -> SessionIterator: ...
+    def all(self) -> SessionIterator: ...
+    def __iter__(self) -> Iterator[Windowed]: ...
+
+class SessionIterator(StoreIterator):
+    def __next__(self) -> tuple[Windowed, Any]: ...
