@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from pylog.streams.keyed_function import with_key
 from pylog.streams.window import Windowed
-from pylog.streams.with_key import with_key
 
 
 def _java(value: Any) -> str:

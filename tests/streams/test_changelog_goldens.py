@@ -1,4 +1,4 @@
-"""What goes to internal topics is Kafka Streams' to the byte, and what Kafka Streams wrote restores.
+"""What goes to internal topics is Kafka Streams' to the byte, and what that wrote restores.
 
 tests/golden/streams/README.md tells what tests/golden/streams/changelogs/*.jsonl hold. Where a
 suppress buffer or the grace buffer of a join writes several records at once, Kafka's order is that
@@ -10,13 +10,13 @@ import json
 from typing import Any
 
 import pytest
+from pylog.streams.state.key_value_store import KeyValueStore
+from pylog.streams.state.session_store import SessionStore
+from pylog.streams.state.window_store import WindowStore
 from tests.streams import topology_scripts
 
 from pylog.streams import serdes
 from pylog.streams.record import Record
-from pylog.streams.state.key_value_store import KeyValueStore
-from pylog.streams.state.session_store import SessionStore
-from pylog.streams.state.window_store import WindowStore
 from pylog.streams.testing import TopologyTestDriver
 
 # Kafka Streams 4.3's stores with headers (`dsl.store.format`) are not here.
@@ -34,8 +34,8 @@ def _read(name: str) -> tuple[Any, list[Any], dict[str, Any]]:
     return head, steps, end["stores"]
 
 
-def _driver(head: Any) -> TopologyTestDriver:
-    config = topology_scripts.config_of(head, **{"default.dsl.store": "in_memory"})
+def _driver(head: Any, store_type: str) -> TopologyTestDriver:
+    config = topology_scripts.config_of(head, **{"default.dsl.store": store_type})
     topology = topology_scripts.build(head, config)
     return TopologyTestDriver(topology, config, initial_wall_clock_time_ms=0)
 
@@ -71,10 +71,11 @@ def _without_order_and_clock(
     return comparable
 
 
+@pytest.mark.parametrize("store_type", ["in_memory", "rocksDB"])
 @pytest.mark.parametrize("name", NAMES)
-def test_each_record_makes_the_bytes_that_kafka_streams_made(name: str) -> None:
+def test_each_record_makes_the_bytes_that_kafka_streams_made(name: str, store_type: str) -> None:
     head, steps, stores = _read(name)
-    with _driver(head) as driver:
+    with _driver(head, store_type) as driver:
         inputs = {
             topic: driver.create_input_topic(topic, serdes.string, serdes.string)
             for topic in {step["topic"] for step in steps}
@@ -102,14 +103,15 @@ def test_each_record_makes_the_bytes_that_kafka_streams_made(name: str) -> None:
             assert held is None or held == rows, store_name
 
 
+@pytest.mark.parametrize("store_type", ["in_memory", "rocksDB"])
 @pytest.mark.parametrize("name", NAMES)
-def test_changelogs_that_kafka_streams_wrote_restore(name: str) -> None:
+def test_changelogs_that_kafka_streams_wrote_restore(name: str, store_type: str) -> None:
     head, steps, stores = _read(name)
     changelogs: dict[str, list[Written]] = {}
     for step in steps:
         for topic, records in _expected(step["produced"]).items():
             changelogs.setdefault(topic, []).extend(records)
-    with _driver(head) as driver:
+    with _driver(head, store_type) as driver:
         for store_name, rows in stores.items():
             store = driver.get_state_store(store_name)
             records = changelogs.get(f"app-{store_name}-changelog")

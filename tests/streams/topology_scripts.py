@@ -13,8 +13,8 @@ from typing import Any
 from tests.streams import script_functions, script_processors
 
 from pylog.streams import serdes
-from pylog.streams.builder import StreamsBuilder
-from pylog.streams.materialized import Materialized
+from pylog.streams.dsl.builder import StreamsBuilder
+from pylog.streams.dsl.materialized import Materialized
 from pylog.streams.state import stores
 from pylog.streams.suppressed import BufferConfig, Suppressed
 from pylog.streams.topology import Topology

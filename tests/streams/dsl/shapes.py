@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from pylog.streams import serdes
-from pylog.streams.builder import StreamsBuilder
+from pylog.streams.dsl.builder import StreamsBuilder
 from pylog.streams.topology import Topology
 
 STRINGS: dict[str, Any] = {"key_serde": serdes.string, "value_serde": serdes.string}
@@ -56,7 +56,9 @@ def stores_of(topology: Topology, processor: str) -> set[str]:
 
 def children_of(topology: Topology, name: str) -> set[str]:
     return {
-        definition.name for definition in topology.definitions.values() if name in definition.parents
+        definition.name
+        for definition in topology.definitions.values()
+        if name in definition.parents
     }
 
 

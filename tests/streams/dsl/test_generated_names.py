@@ -17,11 +17,11 @@ from tests.streams.dsl.shapes import (
     store_names,
 )
 
-from pylog.streams.builder import StreamsBuilder
+from pylog.streams.dsl.builder import StreamsBuilder
+from pylog.streams.dsl.kstream import KStream
+from pylog.streams.dsl.materialized import Materialized
+from pylog.streams.dsl.naming import MAX_NAME_LENGTH, NameGenerator, checked_name
 from pylog.streams.errors import TopologyError
-from pylog.streams.kstream import KStream
-from pylog.streams.materialized import Materialized
-from pylog.streams.naming import MAX_NAME_LENGTH, NameGenerator, checked_name
 from pylog.streams.windows import JoinWindows
 
 HOUR = JoinWindows.of_time_difference_with_no_grace("1h")

@@ -20,10 +20,11 @@ from tests.streams.dsl.shapes import (
 )
 
 from pylog.streams import serdes
-from pylog.streams.builder import StreamsBuilder
+from pylog.streams.dsl.builder import StreamsBuilder
+from pylog.streams.dsl.grouped import KGroupedStream
+from pylog.streams.dsl.kstream import KStream
 from pylog.streams.errors import TopologyError
-from pylog.streams.grouped import KGroupedStream
-from pylog.streams.kstream import KStream
+from pylog.streams.topology import Topology
 from pylog.streams.windows import JoinWindows, SessionWindows, TimeWindows
 
 TEN = TimeWindows.of_size_with_no_grace(10)
@@ -153,9 +154,7 @@ def test_a_join_keeps_its_topics_names_when_steps_are_added(has_more_steps: bool
 
 @pytest.mark.parametrize("has_more_steps", [False, True])
 @pytest.mark.parametrize("windows", [None, TEN, SessionWindows.of_inactivity_gap_with_no_grace(10)])
-def test_a_grouping_keeps_its_topics_name_when_steps_are_added(
-    has_more_steps: bool, windows: Any
-):
+def test_a_grouping_keeps_its_topics_name_when_steps_are_added(has_more_steps: bool, windows: Any):
     builder = StreamsBuilder()
     stream = changed(builder)
     if has_more_steps:
@@ -209,3 +208,31 @@ def test_a_suffix_that_is_there_is_not_added_again():
     builder = StreamsBuilder()
     changed(builder).group_by_key(name="mine-repartition").count()
     assert repartition_topics(builder.build()) == ["mine-repartition"]
+
+
+def test_cogrouped_streams_that_both_need_a_repartition_need_names():
+    def cogroup(*names: str | None) -> Topology:
+        builder = StreamsBuilder()
+        first, second = (
+            changed(builder, f"topic-{number}").group_by_key(name=name)
+            for number, name in enumerate(names)
+        )
+        first.cogroup(append).cogroup(second, append).aggregate(nothing)
+        return builder.build()
+
+    topology = cogroup("first", "second")
+    assert repartition_topics(topology) == ["first-repartition", "second-repartition"]
+    sources = {"first-repartition-source", "second-repartition-source"}
+    assert topology.copartitioned_sources == [frozenset(sources)]
+    assert len(repartition_topics(cogroup("first", None))) == 2
+    with pytest.raises(TopologyError, match="SELECT-0000000001 and after .*name="):
+        cogroup(None, None)
+
+
+def test_a_grouped_stream_with_a_name_shares_its_topic_with_the_cogrouped_ones():
+    builder = StreamsBuilder()
+    first = grouping(builder)
+    first.count()
+    first.cogroup(append).cogroup(builder.stream("other").group_by_key(), append).aggregate(nothing)
+    first.reduce(both)
+    assert repartition_topics(builder.build()) == ["grouping-repartition"]

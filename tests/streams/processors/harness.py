@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from pylog.streams.node import Node, ProcessorNode, TaskContext
-
 from pylog.streams.collector import RecordCollector
 from pylog.streams.config import StreamsConfig
 from pylog.streams.metrics import TaskMetrics
+from pylog.streams.node import Node, ProcessorNode, TaskContext
 from pylog.streams.record import Record
+from pylog.streams.state.cache import ThreadCache
 
 
 class Collected(RecordCollector):
@@ -49,6 +49,7 @@ class Harness:
         builders: of the stores that it uses.
         settings: of the application.
         logged: whether the stores have changelogs.
+        cache_bytes: of the cache that stores with caching enabled share; None for none.
     """
 
     def __init__(
@@ -57,10 +58,13 @@ class Harness:
         *builders: Any,
         settings: dict[str, Any] | None = None,
         logged: bool = True,
+        cache_bytes: int | None = None,
     ):
         self.now_ms = 0
         self.task = a_task(settings)
         self.task.clock = lambda: self.now_ms
+        if cache_bytes is not None:
+            self.task.cache = ThreadCache(cache_bytes)
         for builder in builders:
             store = builder.build()
             store.changelog_topic = f"app-{builder.name}-changelog" if logged else None
@@ -99,6 +103,13 @@ class Harness:
     def store(self, name: str) -> Any:
         """One of the stores."""
         return self.task.stores[name]
+
+    def flush(self) -> list[Record]:
+        """Flush the stores, as a commit does; what was forwarded by it."""
+        before = len(self.output.records)
+        for store in self.task.stores.values():
+            store.flush()
+        return self.output.records[before:]
 
     @property
     def drops(self) -> dict[str, int]:

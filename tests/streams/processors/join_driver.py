@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pylog.streams import serdes
-from pylog.streams.builder import StreamsBuilder
+from pylog.streams.dsl.builder import StreamsBuilder
 from pylog.streams.record import Record
 from pylog.streams.testing import TopologyTestDriver
 
@@ -54,6 +54,7 @@ class JoinDriver:
         config: Mapping[str, Any] | None = None,
         topics: tuple[str, ...] = ("left", "right"),
         extend: Callable[[Any], Any] = lambda topology: None,
+        value_serdes: Mapping[str, Any] | None = None,
     ):
         """Build it.
 
@@ -62,6 +63,7 @@ class JoinDriver:
             config: over the defaults: serdes of text and no cache.
             topics: of the input.
             extend: called with the topology that was built, may add to it.
+            value_serdes: of topics whose values are not of the default serde.
         """
         settings = {
             "default.key.serde": serdes.string,
@@ -76,7 +78,10 @@ class JoinDriver:
         topology = builder.build(settings)
         extend(topology)
         self.driver = TopologyTestDriver(topology, settings, initial_wall_clock_time_ms=0)
-        self.inputs = {topic: self.driver.create_input_topic(topic) for topic in topics}
+        self.inputs = {
+            topic: self.driver.create_input_topic(topic, None, (value_serdes or {}).get(topic))
+            for topic in topics
+        }
         self.output = self.driver.create_output_topic("out")
 
     def __enter__(self) -> "JoinDriver":

@@ -1,7 +1,8 @@
 """What foreign-key joins write: hashes, subscriptions, answers, keys of the subscription store.
 
-Cases of Kafka Streams' Murmur3Test, SubscriptionWrapperSerdeTest, SubscriptionResponseWrapperSerdeTest
-and CombinedKeySchemaTest; bytes from tests/golden/streams/changelogs.
+Cases of Kafka Streams' Murmur3Test, SubscriptionWrapperSerdeTest,
+SubscriptionResponseWrapperSerdeTest and CombinedKeySchemaTest; bytes from
+tests/golden/streams/changelogs.
 """
 
 from base64 import b64decode
@@ -10,7 +11,6 @@ from struct import pack, unpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pylog.streams.processors.foreign_key.value_hash import hash_value
 
 from pylog.streams import serdes
 from pylog.streams.config import StreamsConfig
@@ -25,6 +25,7 @@ from pylog.streams.processors.foreign_key import (
     SubscriptionWrapperSerde,
     response_partitioner,
 )
+from pylog.streams.processors.foreign_key.value_hash import hash_value
 from pylog.streams.serde import Serde
 
 HASH = hash_value(b"\xff\xaa\x00\x19")

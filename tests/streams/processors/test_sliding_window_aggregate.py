@@ -1,6 +1,7 @@
 """Aggregates in sliding windows: cases of Kafka's test, and against a model.
 
-tests/streams/cases/sliding-windows.json has inputs and outputs of KStreamSlidingWindowAggregateTest.
+tests/streams/cases/sliding-windows.json has inputs and outputs of Kafka's
+KStreamSlidingWindowAggregateTest.
 """
 
 import json
@@ -10,14 +11,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pylog.streams.node import ProcessorContext
+from tests.streams.processors.harness import EMIT_AT_ONCE, Harness, add, plain, with_old
 
 from pylog.streams import serdes
-from pylog.streams.node import ProcessorContext
 from pylog.streams.processors.sliding_window_aggregate import KStreamSlidingWindowAggregateSupplier
 from pylog.streams.state import stores
 from pylog.streams.window import Window, Windowed
 from pylog.streams.windows import EmitStrategy, SlidingWindows
-from tests.streams.processors.harness import EMIT_AT_ONCE, Harness, add, plain, with_old
 
 UPDATE = EmitStrategy.on_window_update()
 CLOSE = EmitStrategy.on_window_close()
@@ -96,7 +97,9 @@ def test_records_later_than_the_grace_period_are_dropped(strategy: EmitStrategy)
         assert output == [("[k@190/200]", "0+200", 200), ("[k@290/300]", "0+300", 300)]
 
 
-@pytest.mark.parametrize(("key", "value", "reason"), [(None, "1", "null key"), ("A", None, "null value")])
+@pytest.mark.parametrize(
+    ("key", "value", "reason"), [(None, "1", "null key"), ("A", None, "null value")]
+)
 def test_a_record_without_key_or_value_is_dropped(key: Any, value: Any, reason: str) -> None:
     harness = _harness(_windows(10, 100))
     assert harness.pipe(key, value, 0) == []
@@ -184,7 +187,9 @@ def test_windows_hold_what_a_model_says(times: list[int], difference_ms: int) ->
     }
     assert last == expected
     with harness.store("windows").fetch("k", 0, LONG) as stored:
-        assert {start: (set(v.value.split("+")[1:]), v.timestamp) for start, v in stored} == expected
+        assert {
+            start: (set(v.value.split("+")[1:]), v.timestamp) for start, v in stored
+        } == expected
 
 
 @given(

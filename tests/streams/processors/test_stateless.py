@@ -3,8 +3,10 @@
 from typing import Any
 
 import pytest
+from tests.streams.processors.harness import Captured, Harness, a_task
 
 from pylog.streams.errors import TopologyError
+from pylog.streams.keyed_function import with_key
 from pylog.streams.node import Node, ProcessorNode
 from pylog.streams.processors.stateless import (
     BranchNode,
@@ -20,8 +22,6 @@ from pylog.streams.processors.stateless import (
     SelectKeyNode,
 )
 from pylog.streams.record import Change, Record
-from pylog.streams.with_key import with_key
-from tests.streams.processors.harness import Captured, Harness, a_task
 
 
 def _run(node: Node, *records: tuple[Any, Any]) -> list[tuple[Any, Any]]:
@@ -145,7 +145,11 @@ def _branches(child_names: list[str]) -> dict[str, list[Any]]:
 
 
 def test_a_record_goes_to_the_first_branch_that_accepts_it() -> None:
-    assert _branches(["large", "medium", "other"]) == {"large": [20, 11], "medium": [7], "other": [1]}
+    assert _branches(["large", "medium", "other"]) == {
+        "large": [20, 11],
+        "medium": [7],
+        "other": [1],
+    }
 
 
 def test_without_a_default_branch_what_none_accepts_is_gone() -> None:

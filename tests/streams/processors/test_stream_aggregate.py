@@ -5,16 +5,16 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pylog.streams.node import ProcessorContext
+from tests.streams.processors.harness import Harness, add, plain, with_old
 
 from pylog.streams import serdes
-from pylog.streams.node import ProcessorContext
 from pylog.streams.processors.aggregate import (
     KStreamAggregateSupplier,
     KStreamCountSupplier,
     KStreamReduceSupplier,
 )
 from pylog.streams.state import stores
-from tests.streams.processors.harness import Harness, add, plain, with_old
 
 
 def _store(value_serde: Any = serdes.string) -> Any:
@@ -67,9 +67,10 @@ def test_a_reduction_begins_with_the_first_value() -> None:
 
 
 def test_an_aggregate_of_none_is_deleted_and_begins_anew() -> None:
-    supplier = KStreamAggregateSupplier(
-        "store", lambda: "0", lambda key, value, all: None if value == "x" else add(key, value, all)
-    )
+    def add_or_delete(key: str, value: str, aggregate: str) -> str | None:
+        return None if value == "x" else add(key, value, aggregate)
+
+    supplier = KStreamAggregateSupplier("store", lambda: "0", add_or_delete)
     harness = Harness(supplier, _store())
     records = [("A", "1", 10), ("A", "x", 4), ("A", "2", 5)]
     # What was deleted has no time any more.
@@ -146,6 +147,22 @@ def test_a_versioned_store_takes_records_out_of_order_unless_they_are_too_old() 
     # A new key begins at the record's own time, which history does not reach.
     assert harness.pipe("B", "3", 10) == []
     assert harness.drops == {"expired": 1}
+
+
+def test_an_update_that_is_older_than_a_deletion_is_not_the_latest() -> None:
+    def value_or_delete(key: str, value: str, aggregate: str) -> str | None:
+        return None if value == "x" else value
+
+    supplier = KStreamAggregateSupplier("store", lambda: "0", value_or_delete)
+    harness = Harness(supplier, _versioned(100))
+    output = harness.pipe_all(("A", "1", 1000), ("A", "x", 1010), ("A", "2", 1005))
+    assert [
+        (*one, record.value.is_latest) for one, record in zip(plain(output), output, strict=True)
+    ] == [
+        ("A", "1", 1000, True),
+        ("A", None, 1010, True),
+        ("A", "2", 1005, False),
+    ]
 
 
 def test_the_view_reads_the_store() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.streams.processors.join_driver import JoinDriver, added
 
-from pylog.streams.with_key import with_key
+from pylog.streams.keyed_function import with_key
 
 
 def _key_in(key: str | None, value: str) -> str | None:

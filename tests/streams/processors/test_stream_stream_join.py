@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 import pytest
+from tests.streams.processors.harness import Harness
 from tests.streams.processors.join_driver import (
     IN_ORDER,
     KEY,
@@ -20,9 +21,15 @@ from tests.streams.processors.join_driver import (
     text,
 )
 
+from pylog.streams import serdes
+from pylog.streams.keyed_function import with_key
+from pylog.streams.processors.stream_stream_join import (
+    KStreamKStreamJoinSupplier,
+    TimeTrackerSupplier,
+)
 from pylog.streams.state import stores
+from pylog.streams.state.outer_join_store_builder import outer_join_store_builder
 from pylog.streams.windows import JoinWindows
-from pylog.streams.with_key import with_key
 
 WIDE = JoinWindows.of_time_difference_and_grace("10s", "1d")
 MULTI_INNER = """
@@ -78,9 +85,7 @@ def test_steps_of_kafka_streams(head: str, lines: list[list[str]], store: str) -
     ],
 )
 @pytest.mark.parametrize("is_repartitioned", [False, True])
-def test_shared_input_of_kafka_streams(
-    kind: str, without_key: str, is_repartitioned: bool
-) -> None:
+def test_shared_input_of_kafka_streams(kind: str, without_key: str, is_repartitioned: bool) -> None:
     def define(builder: Any) -> Any:
         left, right = builder.stream("left"), builder.stream("right")
         if is_repartitioned:
@@ -255,6 +260,44 @@ def test_equal_records_are_all_joined() -> None:
         driver.pipe("left", "A", "n", 30)
         driver.pipe("left", "A", "n", 30)
         assert driver.pipe("right", "A", "r", 31) == [("A", "n+r", 31), ("A", "n+r", 31)]
+
+
+def test_looking_for_closed_windows_stops_at_the_second_of_equal_records() -> None:
+    # As in Kafka Streams: where it stops is taken for the earliest time from then on.
+    windows = JoinWindows(10, 0, 100)
+    with JoinDriver(lambda builder: _two_streams(builder, "outer_join", windows, added)) as driver:
+        for topic, key, value, timestamp in [
+            ("right", "C", "r0", 3),
+            ("left", "B", "l1", 5),
+            ("right", "A", "r3", 9),
+            ("right", "A", "r4", 9),
+            ("left", "C", "l5", 10),
+            ("left", "C", "l7", 36),
+            ("left", "D", "l8", 104),
+        ]:
+            driver.pipe(topic, key, value, timestamp)
+        assert driver.pipe("left", "E", "l44", 113) == [("B", "l1+null", 5)]
+
+
+@pytest.mark.parametrize("after_ms", [0, 5])
+def test_what_waits_already_at_the_start_waits_for_its_window_to_close(after_ms: int) -> None:
+    windows = JoinWindows(10, after_ms, 0)
+    others = stores.window_store_builder(
+        stores.in_memory_window_store("right", 15, 15, retain_duplicates=True),
+        serdes.string,
+        serdes.string,
+    )
+    waiting = outer_join_store_builder("outer", False, serdes.string, serdes.string, serdes.string)
+
+    def supplier() -> KStreamKStreamJoinSupplier:
+        trackers = TimeTrackerSupplier()
+        return KStreamKStreamJoinSupplier(True, "right", windows, added, True, "outer", trackers)
+
+    harness = Harness(supplier(), others, waiting)
+    assert harness.pipe("A", "l", 5) == []
+    harness.start(supplier())
+    assert harness.pipe("A", "m", 5 + after_ms) == []
+    assert [record.value for record in harness.pipe("A", "n", 20)] == ["l+null", "m+null"]
 
 
 @pytest.mark.parametrize("left_is_given", [True, False])

@@ -9,29 +9,25 @@ from typing import Any
 import pytest
 from tests.streams.processors.join_driver import INPUT, JoinDriver, added, dashed, text
 
+from pylog.streams.dsl.materialized import Materialized
 from pylog.streams.errors import TopologyError
-from pylog.streams.materialized import Materialized
+from pylog.streams.keyed_function import with_key
 from pylog.streams.state import stores
 from pylog.streams.windows import JoinWindows
-from pylog.streams.with_key import with_key
 
 INNER = "- - - - B-a@5 - - - - - - - - - D-d@6 - - - E-e@15 - - - -"
 LEFT = "- - A-null@3 - B-a@5 - - - C-null@9 - - - - - D-d@6 - - - E-e@15 - - F-null@4 -"
 INNER_VERSIONED = "- - - - B-a@5 - - - - - - - - - D-b@6 - - - E-e@15 - - F-a@4 -"
 LEFT_VERSIONED = "- - A-null@3 - B-a@5 - - - C-null@9 - - - - - D-b@6 - - - E-e@15 - - F-a@4 -"
 INNER_WITH_GRACE = "- - - - - - - - B-a@5 - - - - - D-b@6 - - - - - - F-a@4 -"
-LEFT_WITH_GRACE = (
-    "- - - - A-null@3 - - - B-a@5 - - - - - D-b@6 - - - C-null@9 - - F-a@4 -"
-)
+LEFT_WITH_GRACE = "- - - - A-null@3 - - - B-a@5 - - - - - D-b@6 - - - C-null@9 - - F-a@4 -"
 
 
 def _versioned(history: str = "5m") -> Materialized:
     return Materialized.as_(stores.persistent_versioned_key_value_store("table", history))
 
 
-def _joined(
-    builder: Any, kind: str, materialized: Materialized | None = None, **more: Any
-) -> Any:
+def _joined(builder: Any, kind: str, materialized: Materialized | None = None, **more: Any) -> Any:
     table = builder.table("right", materialized=materialized)
     return getattr(builder.stream("left"), kind)(table, more.pop("joiner", dashed), **more)
 

@@ -3,6 +3,9 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.streams.processors.harness import Harness
 
 from pylog.streams import serdes
 from pylog.streams.errors import StreamsError
@@ -11,7 +14,6 @@ from pylog.streams.record import Change, Record
 from pylog.streams.state.suppress_buffer import SuppressBufferBuilder
 from pylog.streams.suppressed import BufferConfig, Suppressed
 from pylog.streams.window import SessionWindow, Window, Windowed
-from tests.streams.processors.harness import Harness
 
 ANY = Change(7, 14)
 DELETED = Change(None, 5)
@@ -56,9 +58,7 @@ def test_a_final_result_waits_for_the_grace_period_after_the_end_of_its_window()
     assert harness.pipe(_windowed(99, 100), ANY, 99) == []
     # Stream time is at the end of the window, but not of its grace period.
     assert harness.pipe(_windowed(100, 101, "b"), ANY, 100) == []
-    assert harness.pipe(_windowed(101, 102, "c"), ANY, 101) == [
-        Record(_windowed(99, 100), ANY, 99)
-    ]
+    assert harness.pipe(_windowed(101, 102, "c"), ANY, 101) == [Record(_windowed(99, 100), ANY, 99)]
 
 
 def test_a_final_result_without_grace_still_waits_for_the_end_of_its_window() -> None:
@@ -143,3 +143,31 @@ def test_a_buffer_survives_a_restart_by_its_changelog() -> None:
         Record("a", Change(1, None), 0),
         Record("b", Change(1, None), 1),
     ]
+
+
+@given(
+    updates=st.lists(
+        st.tuples(st.sampled_from("abcd"), st.integers(0, 30), st.none() | st.integers(0, 9))
+    ),
+    wait_ms=st.integers(0, 10),
+    max_records=st.integers(1, 5),
+)
+def test_what_goes_on_is_what_a_model_says(
+    updates: list[tuple[str, int, int | None]], wait_ms: int, max_records: int
+) -> None:
+    harness = _harness(
+        Suppressed.until_time_limit(wait_ms, BufferConfig.of_max_records(max_records))
+    )
+    held: dict[str, tuple[int, int | None, int]] = {}  # by key: place, value, time
+    stream_time = 0
+    for key, time, value in updates:
+        stream_time = max(stream_time, time)
+        place = held[key][0] if key in held else time
+        held[key] = (place, value, time)
+        expected = []
+        for first in sorted(held, key=lambda key: (held[key][0], key)):
+            if held[first][0] <= stream_time - wait_ms or len(held) > max_records:
+                _, newest, at = held.pop(first)
+                expected.append((first, newest, at))
+        output = harness.pipe(key, Change(value, None), time)
+        assert [(r.key, r.value.new_value, r.timestamp) for r in output] == expected

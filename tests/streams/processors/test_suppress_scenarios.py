@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from pylog.streams import serdes
-from pylog.streams.builder import StreamsBuilder
+from pylog.streams.dsl.builder import StreamsBuilder
+from pylog.streams.dsl.ktable import KTable
+from pylog.streams.dsl.materialized import Materialized
 from pylog.streams.errors import ProcessingError, TopologyError
-from pylog.streams.ktable import KTable
-from pylog.streams.materialized import Materialized
 from pylog.streams.suppressed import BufferConfig, Suppressed
 from pylog.streams.testing import TopologyTestDriver
 from pylog.streams.windows import SessionWindows, SlidingWindows, TimeWindows

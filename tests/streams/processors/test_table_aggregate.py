@@ -5,17 +5,17 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.streams.processors.harness import Harness, add, plain, with_old
 
 from pylog.streams import serdes
-from pylog.streams.builder import StreamsBuilder
+from pylog.streams.dsl.builder import StreamsBuilder
+from pylog.streams.dsl.ktable import KTable
+from pylog.streams.dsl.materialized import Materialized
 from pylog.streams.errors import StreamsError
-from pylog.streams.ktable import KTable
-from pylog.streams.materialized import Materialized
 from pylog.streams.processors.table_aggregate import KTableAggregateSupplier, KTableReduceSupplier
 from pylog.streams.record import Change
 from pylog.streams.state import stores
 from pylog.streams.testing import TopologyTestDriver
-from tests.streams.processors.harness import Harness, add, plain, with_old
 
 CONFIG = {
     "application.id": "app",
@@ -72,8 +72,14 @@ def test_a_change_of_nothing_has_the_time_of_its_record() -> None:
 
 
 def test_an_aggregate_that_becomes_none_begins_anew() -> None:
-    supplier = KTableAggregateSupplier("store", lambda: "0", add, lambda key, value, aggregate: None)
-    records = [("A", Change("1", None), 10), ("A", Change("2", "1"), 4), ("A", Change(None, "2"), 5)]
+    supplier = KTableAggregateSupplier(
+        "store", lambda: "0", add, lambda key, value, aggregate: None
+    )
+    records = [
+        ("A", Change("1", None), 10),
+        ("A", Change("2", "1"), 4),
+        ("A", Change(None, "2"), 5),
+    ]
     assert plain(_harness(supplier).pipe_all(*records)) == [
         ("A", "0+1", 10),
         ("A", "0+2", 10),

@@ -21,10 +21,10 @@ from tests.streams.processors.join_driver import (
     text,
 )
 
-from pylog.streams.materialized import Materialized
+from pylog.streams.dsl.materialized import Materialized
+from pylog.streams.keyed_function import with_key
 from pylog.streams.record import ValueAndTimestamp
 from pylog.streams.state import stores
-from pylog.streams.with_key import with_key
 
 STEPS = {
     "join": "- - - A-a@4 B-a@5 B-b@6 null@7 - - C-c@10 null@11 - - - D-d@7 null@7 - - E-e@15 "
@@ -119,6 +119,26 @@ def test_shared_input_of_kafka_streams(
     with JoinDriver(define) as driver:
         driver.check_steps(INPUT, steps[kind])
         _check_store(driver, steps[kind])
+
+
+@pytest.mark.parametrize("versioned", [(), ("left",), ("right",), ("left", "right")])
+@pytest.mark.parametrize("kind", ["join", "left_join", "outer_join"])
+def test_with_a_cache_the_last_result_is_the_same(kind: str, versioned: tuple[str, ...]) -> None:
+    outputs = []
+    for cache_bytes in (0, 1_000_000):
+
+        def define(builder: Any) -> Any:
+            left, right = (
+                _table(builder, topic, topic in versioned) for topic in ("left", "right")
+            )
+            result = getattr(left, kind)(right, dashed, materialized=Materialized.as_("joined"))
+            return result.to_stream()
+
+        with JoinDriver(define, {"statestore.cache.max.bytes": cache_bytes}) as driver:
+            records = [record for step in INPUT for record in driver.pipe(*step)]
+            kept = list(driver.driver.get_timestamped_key_value_store("joined").all())
+            outputs.append((records[-1], kept))
+    assert outputs[0] == outputs[1]
 
 
 @pytest.mark.parametrize("kinds", MULTI, ids=" then ".join)

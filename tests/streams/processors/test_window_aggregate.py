@@ -3,6 +3,9 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.streams.processors.harness import EMIT_AT_ONCE, Harness, add, plain, with_old
 
 from pylog.streams import serdes
 from pylog.streams.processors.window_aggregate import (
@@ -12,7 +15,6 @@ from pylog.streams.processors.window_aggregate import (
 from pylog.streams.state import stores
 from pylog.streams.window import Window, Windowed
 from pylog.streams.windows import EmitStrategy, TimeWindows, UnlimitedWindows
-from tests.streams.processors.harness import EMIT_AT_ONCE, Harness, add, plain, with_old
 
 UPDATE = EmitStrategy.on_window_update()
 CLOSE = EmitStrategy.on_window_close()
@@ -272,6 +274,51 @@ def test_the_view_reads_windows_by_key_and_start() -> None:
     assert found is not None
     assert (found.value, found.timestamp) == ("0+1", 12)
     assert getter.get(Windowed("A", Window(0, 10))) is None
+
+
+@given(
+    records=st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 80)), min_size=1, max_size=30),
+    size_ms=st.integers(1, 20),
+    hops=st.integers(1, 20),
+    grace_ms=st.integers(0, 10),
+)
+def test_windows_hold_what_a_model_says(
+    records: list[tuple[str, int]], size_ms: int, hops: int, grace_ms: int
+) -> None:
+    advance_ms = max(1, size_ms // hops)
+    windows = TimeWindows.of_size_and_grace(size_ms, grace_ms).advance_by(advance_ms)
+    model: dict[tuple[str, int], list[int]] = {}
+    late, stream_time = 0, 0
+    for at, (key, time) in enumerate(records):
+        stream_time = max(stream_time, time)
+        for start in range(0, time + 1, advance_ms):
+            if start + size_ms <= time:
+                continue
+            if start + size_ms > stream_time - grace_ms:
+                model.setdefault((key, start), []).append(at)
+            else:
+                late += 1
+    inputs = [(key, str(at), time) for at, (key, time) in enumerate(records)]
+    expected = {
+        f"[{key}@{start}/{start + size_ms}]": (
+            "+".join(["0", *map(str, found)]),
+            max(records[at][1] for at in found),
+        )
+        for (key, start), found in model.items()
+    }
+
+    harness = _harness(windows)
+    updated = {key: (value, time) for key, value, time in plain(harness.pipe_all(*inputs))}
+    assert updated == expected
+    assert harness.drops.get("late", 0) == late
+
+    closed = plain(_harness(windows, CLOSE).pipe_all(*inputs))
+    assert len({key for key, _, _ in closed}) == len(closed)
+    assert {key: (value, time) for key, value, time in closed} == {
+        key: found
+        for key, found in expected.items()
+        if int(key.rstrip("]").rpartition("/")[2]) <= stream_time - grace_ms
+    }
 
 
 def test_the_functions_of_the_program_can_be_named() -> None:

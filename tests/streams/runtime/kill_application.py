@@ -6,8 +6,8 @@ from typing import Any
 
 from pylog.streams import serdes
 from pylog.streams.app import Streams
-from pylog.streams.builder import StreamsBuilder
-from pylog.streams.materialized import Materialized
+from pylog.streams.dsl.builder import StreamsBuilder
+from pylog.streams.dsl.materialized import Materialized
 from pylog.streams.topology import Topology
 
 PARTITIONS = 4

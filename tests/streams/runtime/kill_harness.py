@@ -13,19 +13,21 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pylog
 import tests.streams.runtime.kill_application as application
+from tests.streams.runtime.tail import Tail, read_topic
+
+import pylog
 from pylog.admin import NewTopic
 from pylog.streams.app import Streams
-from tests.streams.runtime.tail import Tail, read_topic
 
 _ROOT = Path(__file__).parents[3]
 _SHORTEST_S, _LONGEST_S = 0.02, 0.9
+_LOCKED_S = 15.0  # longer than a transaction's timeout
+_STOPPED_S = 2.5  # longer than the session's timeout, below
 _WORDS = [f"word-{number}" for number in range(40)]
 _KEYS = [f"key-{number}" for number in range(25)]
 
@@ -36,6 +38,7 @@ class Plan:
 
     Attributes:
         kills: how many.
+        stops: how many instances are stopped until the others take over, and go on then.
         seed: of all that is random.
         instances: how many processes.
         store: default.dsl.store.
@@ -44,6 +47,7 @@ class Plan:
 
     kills: int
     seed: int
+    stops: int = 0
     instances: int = 3
     store: str = "in_memory"
     rate: int = 600
@@ -83,6 +87,12 @@ class Nursery:
             return False
         return True
 
+    def explain(self) -> None:
+        """Have the instances write down where their threads stand."""
+        for name in self.pids:
+            self.kill(name, signal.SIGUSR1)
+        time.sleep(0.5)
+
     def end(self) -> None:
         """Stop forking; instances are killed."""
         for name in self.pids:
@@ -102,7 +112,7 @@ def run(folder: Path, plan: Plan) -> None:
     Raises:
         AssertionError: what was lost, doubled or out of order.
     """
-    print(f"kills={plan.kills} seed={plan.seed} instances={plan.instances} store={plan.store}")
+    sys.stdout.write(f"{plan}\n")
     log_dir = folder / "log"
     config = {
         "journal": str(folder),
@@ -112,7 +122,8 @@ def run(folder: Path, plan: Plan) -> None:
             "processing.guarantee": "exactly_once_v2",
             "default.dsl.store": plan.store,
             "statestore.cache.max.bytes": 0,
-            "session.timeout.ms": 6000,
+            "session.timeout.ms": 1500,
+            "heartbeat.interval.ms": 200,
         },
     }
     with pylog.AdminClient({"log.dir": str(log_dir)}) as admin:
@@ -138,6 +149,7 @@ def _disturb(
     choices = random.Random(plan.seed)
     names = [f"i{number}" for number in range(plan.instances)]
     written = Written(log_dir, choices)
+    stops = set(choices.sample(range(plan.kills), min(plan.stops, plan.kills)))
     nursery = Nursery(folder, config)
     tail = Tail(log_dir, application.OUTPUTS[0])
     try:
@@ -145,15 +157,18 @@ def _disturb(
             nursery.start(name)
         written.write(500)
         for kill in range(plan.kills):
-            pause_s = choices.uniform(_SHORTEST_S, _LONGEST_S)
-            until_s = time.monotonic() + pause_s
-            while time.monotonic() < until_s:
-                written.write(max(1, plan.rate // 50))
-                time.sleep(0.02)
+            _write_for(written, plan, choices.uniform(_SHORTEST_S, _LONGEST_S))
             # Now and then all of them get somewhere: a run of nothing but starts proves little.
             if kill % 10 == 9:
                 tail.wait_for_more(30, f"seed {plan.seed}, after {kill} kills", folder)
             name = choices.choice(names)
+            if kill in stops:
+                nursery.kill(name, signal.SIGSTOP)
+                # One that was stopped with a lock of the log in its hand holds all others up.
+                if tail.has_more(_LOCKED_S):
+                    _write_for(written, plan, _STOPPED_S)
+                nursery.kill(name, signal.SIGCONT)
+                _write_for(written, plan, choices.uniform(_SHORTEST_S, _LONGEST_S))
             nursery.kill(name, signal.SIGKILL)
             nursery.start(name)
         tail.wait_for_more(30, f"seed {plan.seed}, after all kills", folder)
@@ -163,11 +178,22 @@ def _disturb(
         while any(nursery.is_alive(name) for name in names):
             assert time.monotonic() < until_s, f"seed {plan.seed}: instances do not end"
             time.sleep(0.02)
+    except AssertionError:
+        nursery.explain()
+        raise
     finally:
         tail.close()
         nursery.end()
         written.close()
     return written.expected
+
+
+def _write_for(written: "Written", plan: Plan, duration_s: float) -> None:
+    """Write input at the plan's rate for a while."""
+    until_s = time.monotonic() + duration_s
+    while time.monotonic() < until_s:
+        written.write(max(1, plan.rate // 50))
+        time.sleep(0.02)
 
 
 def _finish(folder: Path, config: dict[str, Any]) -> None:
@@ -213,19 +239,16 @@ def _judge(
         own = found.get(key, [])
         if own != values:
             place = next(
-                (n for n, (one, other) in enumerate(zip(own, values, strict=False)) if one != other),
+                (
+                    n
+                    for n, (one, other) in enumerate(zip(own, values, strict=False))
+                    if one != other
+                ),
                 min(len(own), len(values)),
             )
             raise AssertionError(
                 f"seed {plan.seed}: {topic}, key {key!r}: {len(own)} updates, {len(values)} "
-                f"expected; from number {place}: {own[place:place + 5]} instead of "
-                f"{values[place:place + 5]}"
+                f"expected; from number {place}: {own[place : place + 5]} instead of "
+                f"{values[place : place + 5]}"
             )
     assert found.keys() == expected.keys()
-
-
-def describe_logs(folder: Path) -> Iterator[str]:
-    """The last lines that instances wrote, for a failure."""
-    for path in sorted(folder.glob("*.log")):
-        yield f"--- {path.name}"
-        yield from path.read_text().splitlines()[-15:]

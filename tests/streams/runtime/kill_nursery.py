@@ -7,6 +7,7 @@ It never opens the log itself: what a forked child must not share does not exist
 when they are killed, or cleanly on SIGTERM.
 """
 
+import faulthandler
 import gc
 import os
 import signal
@@ -28,7 +29,8 @@ def main() -> None:
         pid = os.fork()
         if pid == 0:
             _live(config, words[1], words[2])
-        print(words[1], pid, flush=True)
+        sys.stdout.write(f"{words[1]} {pid}\n")
+        sys.stdout.flush()
 
 
 def _live(config: dict[str, Any], name: str, state_dir: str) -> None:
@@ -39,6 +41,7 @@ def _live(config: dict[str, Any], name: str, state_dir: str) -> None:
         os.dup2(log, 1)
         os.dup2(log, 2)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        faulthandler.register(signal.SIGUSR1)  # where its threads stand, when nothing moves
         application.run(config, state_dir)
         status = 0
     except BaseException:

@@ -20,7 +20,7 @@ def make_context(**config: Any) -> TaskContext:
     context = TaskContext(
         "0_0", "app", StreamsConfig({"application.id": "app", **config}), TaskMetrics()
     )
-    context.error_handler = TaskErrors(context, lambda: None)
+    context.error_handler = TaskErrors(context, lambda: (None, None))
     return context
 
 

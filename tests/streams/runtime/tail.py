@@ -40,16 +40,24 @@ class Tail:
             [pylog.TopicPartition(topic, number, 0) for number in range(partitions)]
         )
 
-    def wait_for_more(self, timeout_s: float, what: str, folder: Path) -> None:
-        """Return when a record is there that was not before."""
+    def has_more(self, timeout_s: float) -> bool:
+        """Whether a record comes that was not there before."""
         while self._consumer.consume(100_000, 0):
             continue
         until_s = time.monotonic() + timeout_s
         while self._consumer.poll(0.1) is None:
             if time.monotonic() > until_s:
-                logs = [line for path in sorted(folder.glob("*.log"))
-                        for line in (f"--- {path.name}", *path.read_text().splitlines()[-15:])]  # fmt: skip
-                raise AssertionError("\n".join([f"{what}: no more output", *logs]))
+                return False
+        return True
+
+    def wait_for_more(self, timeout_s: float, what: str, folder: Path) -> None:
+        """Return when there is more; else fail with what the instances wrote last."""
+        if self.has_more(timeout_s):
+            return
+        logs = []
+        for path in sorted(folder.glob("*.log")):
+            logs += [f"--- {path.name}", *path.read_text().splitlines()[-15:]]
+        raise AssertionError("\n".join([f"{what}: no more output", *logs]))
 
     def close(self) -> None:
         """Let go."""

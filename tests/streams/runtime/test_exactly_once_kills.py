@@ -5,7 +5,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from tests.streams.runtime import kill_harness
 
 _SEED = int(os.environ.get("PYLOG_STREAMS_KILL_SEED") or time.time_ns() % 1_000_000)
@@ -20,4 +19,4 @@ def test_killed_instances_leave_what_an_undisturbed_run_leaves(tmp_path: Path, s
 @pytest.mark.slow
 @pytest.mark.parametrize("store", ["in_memory", "rocksDB"])
 def test_a_thousand_kills(tmp_path: Path, store: str) -> None:
-    kill_harness.run(tmp_path, kill_harness.Plan(500, _SEED, store=store))
+    kill_harness.run(tmp_path, kill_harness.Plan(500, _SEED, stops=20, store=store))

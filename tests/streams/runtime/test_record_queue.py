@@ -16,7 +16,6 @@ from pylog.streams.timestamp_extractors import (
 )
 
 
-
 def group_of(queue: RecordQueue) -> PartitionGroup:
     return PartitionGroup({("topic", 1): queue}, -1)
 
@@ -113,12 +112,13 @@ def test_a_negative_timestamp_is_an_error() -> None:
 def test_a_negative_timestamp_is_dropped_by_the_extractor_that_skips() -> None:
     context = make_context()
     queue = make_queue(extractor=LogAndSkipOnInvalidTimestamp(), context=context)
-    queue.add_messages(messages(-1, -2, -1))
-    assert len(queue) == 0
+    group = group_of(queue)
+    group.add_messages("topic", 1, messages(-1, -2, -1))
     assert context.metrics.dropped_records() == {"invalid timestamp": 3}
-    assert (queue.next_offset, queue.has_progress) == (1, True)
-    queue.add_messages(messages(-1, 5))
-    assert queue.head_timestamp == 5
+    assert len(queue) == 1  # the last one's offset
+    assert (group.next_record() or (0, 0))[1] is None
+    group.add_messages("topic", 1, messages(-1, 5))
+    assert (len(queue), queue.head_timestamp) == (1, 5)
 
 
 def test_a_negative_timestamp_becomes_the_partitions_time() -> None:
@@ -128,7 +128,7 @@ def test_a_negative_timestamp_becomes_the_partitions_time() -> None:
     assert group.next_record()
     assert queue.head_timestamp == 7
     other = make_queue(extractor=UsePartitionTimeOnInvalidTimestamp())
-    with pytest.raises(InvalidTimestampError, match="no record of the partition before had one"):
+    with pytest.raises(InvalidTimestampError, match="no record of the partition had one yet"):
         other.add_messages(messages(-1))
 
 
