@@ -25,7 +25,7 @@ if sanitizer := os.environ.get("PYLOG_SANITIZE"):
     flags += [f"-fsanitize={sanitizer}", "-fno-omit-frame-pointer", "-O1", "-g1"]
     link += [f"-fsanitize={sanitizer}"]
 
-headers = [str(path) for path in SOURCE.glob("*/c/*.h")]
+headers = [str(path) for path in SOURCE.rglob("c/*.h")]
 extensions = [
     Extension(
         ".".join(path.relative_to(SOURCE).with_suffix("").parts),
