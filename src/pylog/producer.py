@@ -175,20 +175,24 @@ class Producer(TransactionalProducer):
         """Send what is queued, wait until it is as safe as `acks` asks, serve its callbacks.
 
         Args:
-            timeout: seconds, -1 for as long as it takes.
+            timeout: seconds, -1 for as long as it takes, 0 to send and not to wait for the disk.
 
         Returns:
-            How many messages are still queued: 0 unless the time was over.
+            How many messages are still queued, or not yet as safe: 0 unless the time was over.
 
         Raises:
             KafkaException: messages without a callback could not be written, or the disk refuses
                 them for now (they stay queued: free space and flush again).
         """
+        return self._flush(timeout, waits=timeout != 0)
+
+    def _flush(self, timeout: float | None, *, waits: bool) -> int:
         deadline_s = _deadline_s(timeout)
         while True:
             self._raise_failure()
             self._send_all()
-            self._flush_unacknowledged()
+            if waits:
+                self._flush_unacknowledged()
             self._serve()
             self._raise_failure()
             if not len(self):
@@ -266,7 +270,7 @@ class Producer(TransactionalProducer):
             return True
         try:
             self._leave_transactions()
-            left = self.flush(timeout)
+            left = self._flush(timeout, waits=True)
         finally:
             self._is_closed = True
             self._wake.set()

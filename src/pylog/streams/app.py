@@ -56,6 +56,7 @@ class Streams(StoreAccess):
         self._state = State.CREATED
         self._changed = threading.Condition(threading.RLock())
         self._threads: list[StreamThread] = []
+        self._leaving: list[StreamThread] = []  # removed ones, until they have ended
         self._thread_count: int = self.config["num.stream.threads"]
         self._last_number = 0
         self._global_thread: GlobalThread | None = None
@@ -182,7 +183,7 @@ class Streams(StoreAccess):
                 self._start_thread(instance)
         except BaseException as error:
             self._failure = error
-            self._shut_down(State.PENDING_ERROR, None)
+            self._shut_down(State.PENDING_ERROR)
             raise
 
     def _make_instance(self) -> Instance:
@@ -343,6 +344,7 @@ class Streams(StoreAccess):
             )
             self._thread_count -= 1
             self._threads.remove(thread)
+            self._leaving.append(thread)
         thread.stop()
         if thread is threading.current_thread():
             return thread.name
@@ -375,14 +377,20 @@ class Streams(StoreAccess):
 
         Args:
             timeout: how long to wait; None for as long as it takes.
-            leave_group: static members (group.instance.id) give up their place at once. Others
-                always do.
+            leave_group: give up the place in the group at once. Members do so in any case, except
+                static ones (group.instance.id), whose place is kept for session.timeout.ms.
 
         Returns:
             False when the time was over before all had ended; they go on ending.
+
+        Raises:
+            StreamsError: `leave_group` of a static member, which the clients cannot do.
         """
-        for thread in self._threads:
-            thread.leaves_group = leave_group
+        if leave_group and self.config.client_config("main.consumer").get("group.instance.id"):
+            raise StreamsError(
+                "leave_group: a static member (group.instance.id) keeps its place until "
+                "session.timeout.ms is over"
+            )
         timeout_s = None if timeout is None else to_ms(timeout) / 1000
         if self._state is State.CREATED:
             self._set_state(State.PENDING_SHUTDOWN)
@@ -402,13 +410,15 @@ class Streams(StoreAccess):
             if self._closer is not None or not self._set_state(state):
                 return
             self._closer = threading.Thread(
-                target=self._shut_down, args=(state, None), name="pylog-streams-close", daemon=True
+                target=self._shut_down, args=(state,), name="pylog-streams-close", daemon=True
             )
         self._closer.start()
 
-    def _shut_down(self, state: State, _: None) -> None:
+    def _shut_down(self, state: State) -> None:
         self._set_state(state)
-        threads = list(self._threads)
+        if self._instance is not None:
+            self._instance.is_ending = True
+        threads = [*self._threads, *self._leaving]
         for thread in threads:
             thread.stop()
         for thread in threads:

@@ -1,20 +1,20 @@
 """What pylog.streams raises.
 
-    StreamsError
-    +-- TopologyError              the topology is wrong: found when it is built
-    |   +-- InvalidTopologyChange  it does not fit the state that is there
-    +-- StreamsConfigError         a configuration is
-    +-- SerializationError         a serde refused
-    +-- ProcessingError            a processor raised: node, function, file, line, record
-    +-- ProductionError            a record could not be written
-    +-- InvalidTimestampError      an extractor gave none
-    +-- InvalidStateStoreError     a store that is closed, migrated or of another type
-    +-- StateStoreError            what a store has on disk cannot be used, or not be written
-    +-- StateDirectoryLockedError  another process has the state directory
-    +-- TaskMigratedError          the task is somebody else's by now
-    +-- TaskCorruptedError         its state must be built anew from the changelog
-    +-- MissingSourceTopicError    a source topic is not there, or was deleted
-    +-- EmptyTopicError            a test reads more than the topology wrote
+StreamsError
++-- TopologyError              the topology is wrong: found when it is built
+|   +-- InvalidTopologyChange  it does not fit the state that is there
++-- StreamsConfigError         a configuration is
++-- SerializationError         a serde refused
++-- ProcessingError            a processor raised: node, function, file, line, record
++-- ProductionError            a record could not be written
++-- InvalidTimestampError      an extractor gave none
++-- InvalidStateStoreError     a store that is closed, migrated or of another type
++-- StateStoreError            what a store has on disk cannot be used, or not be written
++-- StateDirectoryLockedError  another process has the state directory
++-- TaskMigratedError          the task is somebody else's by now
++-- TaskCorruptedError         its state must be built anew from the changelog
++-- MissingSourceTopicError    a source topic is not there, or was deleted
++-- EmptyTopicError            a test reads more than the topology wrote
 """
 
 

@@ -30,6 +30,8 @@ PARTITIONS = 3
 OUTPUTS = ("counts", "windows", "joined")
 GUARANTEES = ["at_least_once", "exactly_once_v2"]
 TIMEOUT_S = 60
+# Kafka Streams does not leave its group at the end: it is missed after this.
+BRIEF = {"consumer_session_timeout_ms": "6000", "consumer_heartbeat_interval_ms": "1000"}
 _numbers = itertools.count()
 TEXT = {"key_serde": serdes.string, "value_serde": serdes.string}
 
@@ -240,9 +242,20 @@ def _wait(is_true: Callable[[], bool]) -> None:
         time.sleep(0.2)
 
 
-@pytest.mark.parametrize("name", ["count", "window-count", "session-aggregate", "table", "reduce",
-                                  "versioned", "sliding-aggregate"])  # fmt: skip
-@pytest.mark.parametrize("store", ["in_memory", "rocksDB"])
+@pytest.mark.parametrize(
+    ("name", "store"),
+    [
+        ("count", "in_memory"),
+        ("count", "rocksDB"),
+        ("reduce", "rocksDB"),
+        ("session-aggregate", "rocksDB"),
+        ("sliding-aggregate", "in_memory"),
+        ("table", "in_memory"),
+        ("versioned", "in_memory"),
+        ("window-count", "in_memory"),
+        ("window-count", "rocksDB"),
+    ],
+)
 def test_state_that_java_wrote_is_restored_and_java_goes_on_with_ours(
     java_app: MakeApp, broker: Any, kafka: ModuleType, tmp_path: Path, name: str, store: str
 ) -> None:
@@ -250,7 +263,7 @@ def test_state_that_java_wrote_is_restored_and_java_goes_on_with_ours(
     half = len(steps) // 2
     app = java_app(head, f"java-{name}-{store}".lower())
     app.write(steps[:half])
-    before = app.run(half)
+    before = app.run(half, **BRIEF)
     with Streams(
         topology_scripts.build(
             {
@@ -276,7 +289,7 @@ def test_state_that_java_wrote_is_restored_and_java_goes_on_with_ours(
             assert _rows(streams, store_name) == _sorted(rows), store_name
         app.write(steps[half:])
         _wait(lambda: _committed(broker, app) == len(steps))
-    result = app.run(len(steps))
+    result = app.run(len(steps), **BRIEF)
     queryable = {each: rows for each, rows in stores.items() if each in result["stores"]}
     assert result["stores"] == queryable
 

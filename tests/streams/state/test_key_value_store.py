@@ -466,3 +466,16 @@ def test_lru_map_is_restored_without_logging(task: StoreTask) -> None:
     assert task.changelog.records == []
     with pytest.raises(ValueError, match="room for 1 entry at least"):
         stores.lru_map("recent", 0)()
+
+
+@pytest.mark.parametrize("kind", ["memory", "disk"])
+def test_deleting_from_the_front_does_not_slow_ranges(task: StoreTask, kind: str) -> None:
+    store = make(task, kind)
+    for number in range(20_000):
+        store.put(number, "v")
+    for number in range(20_000):  # minutes, if each went past all that were deleted
+        with store.all() as entries:
+            key, _ = next(entries)
+        assert key == number
+        store.delete(key)
+        store.put(20_000 + number, "v")

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import resource
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,12 @@ import pytest
 from tests.streams.state.store_task import StoreTask, opened
 
 from pylog.streams import serdes
-from pylog.streams.errors import StateDirectoryLockedError, StateStoreError
+from pylog.streams.errors import (
+    InvalidStateStoreError,
+    StateDirectoryLockedError,
+    StateStoreError,
+    StreamsConfigError,
+)
 from pylog.streams.state import disk, stores
 from pylog.streams.window import SessionWindow, Windowed
 
@@ -310,3 +316,32 @@ def test_caches_do_not_see_stale_values_after_commits(task: StoreTask) -> None:
         assert (store.get("a"), store.get("b"), store.get("c")) == (f"a{turn}", f"b{turn}", None)
         store.put("c", "c")
         assert [value for _, value in store.all()] == [f"a{turn}", f"b{turn}", "c"]
+
+
+def test_commit_of_nothing_new_writes_nothing(task: StoreTask, tmp_path: Path) -> None:
+    store = values(task)
+    store.put("a", "A")
+    store.commit(1)
+    data = (tmp_path / "values" / "data.mdb").read_bytes()
+    store.commit(1)
+    assert (tmp_path / "values" / "data.mdb").read_bytes() == data
+    store.commit(2)
+    assert reopened(store, task).committed_offset == 2
+
+
+def test_missing_lmdb_is_a_configuration_error(
+    task: StoreTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "lmdb", None)
+    with pytest.raises(StreamsConfigError, match=r"stores on disk need lmdb: pip install"):
+        values(task)
+
+
+def test_queries_of_a_closed_store_are_refused(task: StoreTask) -> None:
+    store = values(task)
+    store.put("a", "A")
+    store.commit(1)
+    entries = store.all()
+    store.close()
+    with pytest.raises(InvalidStateStoreError, match="store 'values' is closed"):
+        next(entries)

@@ -6,7 +6,7 @@ The bytes of the changelog versions 0 to 3 were captured there from releases 2.1
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.streams.processors.harness import a_task
 
@@ -274,6 +274,7 @@ def test_what_is_written_is_read(value: BufferValue, time: int) -> None:
     assert decode_buffer_value(b"\x03", data, None, _context(0)) == (time, value)
 
 
+@settings(deadline=None)
 @given(
     changes=st.lists(
         st.tuples(st.sampled_from("abc"), st.integers(0, 9), st.sampled_from(["x", "yy", None]))

@@ -27,7 +27,7 @@ from pylog.streams.runtime.restore_listeners import (
     tell,
 )
 
-_BATCH = 20_000
+_BATCH = 1000  # more at once outgrow the caches and wake the collector of cycles: a quarter as fast
 _COMMIT_EVERY = 200_000
 _END_REFRESH_S = 0.5
 
@@ -191,6 +191,9 @@ class ChangelogReader:
                 progress.store.restore_batch(rows)
             progress.advance(following, len(rows), _COMMIT_EVERY)
         if rows:
+            metrics = progress.task.metrics
+            (metrics.updated if progress.is_standby else metrics.restored).add(len(rows))
+            metrics.remaining = sum(each.lag for each in progress.task.stores)
             self._tell_batch(progress, len(rows))
         if progress.is_standby:
             if progress.is_source and following >= end:

@@ -41,6 +41,7 @@ class Instance:
         existing_topics: partition counts of all topics, from the same time.
         stateful_parts: subtopologies with stores that are restored.
         is_paused: nothing is processed.
+        is_ending: it shuts down.
         global_stores: by name, open and complete.
         global_lock: held by who touches them for more than a moment.
     """
@@ -69,12 +70,27 @@ class Instance:
         self.layout = TaskLayout([], {})
         self.existing_topics: dict[str, int] = {}
         self.is_paused = False
+        self.is_ending = False
         self.global_stores: dict[str, Any] = {}
         self.global_lock = threading.RLock()
         self.shutdown_application: Callable[[], None] = lambda: None
         self.stateful_parts: frozenset[int] = frozenset()
         self.group_view = GroupView(self)
         self._lock = threading.Lock()
+        self._cleaned_s = time.monotonic()
+
+    def clean_up_if_due(self) -> None:
+        """Delete folders of tasks that went elsewhere long ago."""
+        delay_ms: int = self.config["state.cleanup.delay.ms"]
+        now_s = time.monotonic()
+        with self._lock:
+            if now_s - self._cleaned_s < delay_ms / 1000:
+                return
+            self._cleaned_s = now_s
+        removed = self.state_directory.clean_removed_tasks(delay_ms)
+        if removed:
+            names = ", ".join(str(task_id) for task_id in removed)
+            log.info("%s: deleted the state of tasks %s, not used any more", self.client_id, names)
 
     def standbys_for(self, number: int, count: int) -> set[TaskId]:
         """The tasks that a thread keeps copies of.

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pylog.streams.metrics import TaskMetrics
+from pylog.streams.metrics import TaskMetrics
 from pylog.streams.runtime.assignment import Partition
 from pylog.streams.runtime.task_id import TaskId
 
@@ -103,6 +104,7 @@ class LiveTask:
     Attributes:
         lock: held by whoever touches the stores: the thread, and interactive queries.
         committed_offsets: next offset to read, as committed, by partition.
+        first_offsets: the same as it was when the task became active: its stores have all before.
     """
 
     def __init__(
@@ -122,6 +124,7 @@ class LiveTask:
         self.lock = threading.RLock()
         self.waiting = 0  # how many queries want the lock
         self.committed_offsets: dict[Partition, int] = {}
+        self.first_offsets: dict[Partition, int] = {}
         changelogs = task.topology.changelog_topics
         self.stores = [
             StoreProgress(
@@ -154,6 +157,12 @@ class LiveTask:
         """Measure what came of a changelog, and how much is left."""
         (self.metrics.updated if self.is_standby else self.metrics.restored).add(count)
         self.metrics.remaining = remaining
+
+    @property
+    def metrics(self) -> TaskMetrics:
+        """What the task measures."""
+        metrics: TaskMetrics = self.task.context.metrics
+        return metrics
 
     @property
     def is_restored(self) -> bool:

@@ -15,12 +15,14 @@ from pylog.streams.error_handlers import (
 from pylog.streams.errors import ProductionError, TaskMigratedError
 from pylog.streams.runtime.record_collector import TaskCollector
 
+# The group went on to another generation; the member may be in it.
+STALE = frozenset({KafkaError.ILLEGAL_GENERATION, KafkaError.REBALANCE_IN_PROGRESS})
+
 # No producer that met one of these writes anything again: no handler is asked.
 FENCED = frozenset(
     {
         KafkaError._FENCED,
         KafkaError.FENCED_INSTANCE_ID,
-        KafkaError.ILLEGAL_GENERATION,
         KafkaError.INVALID_PRODUCER_EPOCH,
         KafkaError.INVALID_PRODUCER_ID_MAPPING,
         KafkaError.INVALID_TXN_STATE,
@@ -29,6 +31,18 @@ FENCED = frozenset(
         KafkaError.UNKNOWN_PRODUCER_ID,
     }
 )
+
+
+class StaleGenerationError(TaskMigratedError):
+    """Work was done under a generation that is over; who has the tasks begins again with them."""
+
+
+def meaning(error: KafkaError, what: str) -> Exception:
+    """What an error of a client means for the tasks of its thread."""
+    text = f"could not {what}: {error.str()}"
+    if error.code() in STALE:
+        return StaleGenerationError(text)
+    return TaskMigratedError(text) if error.code() in FENCED else ProductionError(text)
 
 
 def reports_each(handler: object) -> bool:

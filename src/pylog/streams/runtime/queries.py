@@ -193,7 +193,8 @@ class Queries:
         reads: dict[str, set[int]] = {}
         for topic, number in task.partitions:
             reads.setdefault(topic, set()).add(number)
-        return execute(store, request.query, request.position_bound.within(reads))
+        bound = request.position_bound.within(reads)
+        return execute(store, request.query, bound, task.first_offsets)
 
     # ---- where ----
 

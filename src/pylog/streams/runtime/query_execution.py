@@ -3,7 +3,7 @@
 Source: Kafka StoreQueryUtils.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pylog.streams import query as queries
@@ -20,16 +20,27 @@ class _NotForThisStoreError(Exception):
     """The store is of another kind."""
 
 
-def execute(store: Any, query: Any, bound: queries.PositionBound) -> QueryResult:
+def execute(
+    store: Any,
+    query: Any,
+    bound: queries.PositionBound,
+    at_least: Mapping[tuple[str, int], int] | None = None,
+) -> QueryResult:
     """Ask a store.
 
     Args:
         store: open, of an active task or of a standby.
         query: one of pylog.streams.query.
         bound: what it must have come to, as far as it concerns this store.
+        at_least: where its task began: next offsets of its input, which the store has restored.
     """
     answer = _ANSWERS.get(type(query))
-    position = store.position
+    position: dict[str, dict[int, int]] = {}
+    for (topic, partition), offset in (at_least or {}).items():
+        if offset > 0:
+            position.setdefault(topic, {})[partition] = offset - 1
+    for topic, partitions in store.position.items():
+        position.setdefault(topic, {}).update(partitions)
     if not bound.is_met_by(position):
         return QueryResult(
             position=position,

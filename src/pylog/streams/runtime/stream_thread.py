@@ -27,6 +27,7 @@ from pylog.streams.runtime.changelog_reader import ChangelogReader
 from pylog.streams.runtime.instance import Instance, log
 from pylog.streams.runtime.message_batches import last_offset, split_by_partition
 from pylog.streams.runtime.partition_positions import PartitionPositions
+from pylog.streams.runtime.production_errors import StaleGenerationError
 from pylog.streams.runtime.task_factory import TaskFactory, now_ms
 from pylog.streams.runtime.thread_producer import ThreadProducer
 from pylog.streams.runtime.thread_state import ThreadState
@@ -75,7 +76,6 @@ class StreamThread(threading.Thread):
         self.metrics = ThreadMetrics(instance.metrics, self.name)
         self.tasks: ThreadTasks | None = None
         self.member_id: str | None = None
-        self.leaves_group = True
         self.has_nothing_to_do = False
         self.commits_when_idle = False  # in a bounded run
         self._instance = instance
@@ -130,7 +130,8 @@ class StreamThread(threading.Thread):
                 failure = error
                 response = self._judge(self, error)
         self._set_state(ThreadState.DEAD)
-        self.metrics.close()
+        if not self._instance.is_ending:
+            self.metrics.close()
         if failure is not None:
             self._on_failure(self, failure, response)
 
@@ -217,8 +218,8 @@ class StreamThread(threading.Thread):
         while not self._is_stopping.is_set():
             try:
                 self._round(self.tasks)
-            except TaskCorruptedError as error:
-                log.warning("%s: state of tasks is built anew: %s", self.name, error)
+            except (TaskCorruptedError, StaleGenerationError) as error:
+                log.warning("%s: begins again at what is committed: %s", self.name, error)
                 self._producer.abort()
                 self.tasks.revive(list(self.tasks.active))
             except TaskMigratedError as error:
@@ -232,6 +233,8 @@ class StreamThread(threading.Thread):
             self.tasks.abort_all()
         if self._is_subscribed:
             self._consumer.unsubscribe()  # with tasks left, they are committed and closed
+            while self._consumer.assignment() and not self._is_stopping.is_set():
+                self._consumer.poll(_BRIEF_S)  # a cluster's client calls back from here
             self._raise_callback_failure()
         self._subscribe()
 
@@ -376,6 +379,7 @@ class StreamThread(threading.Thread):
         if not tasks.is_layout_stale and now_s - self._metadata_s < _METADATA_S:
             return
         self._metadata_s = now_s
+        self._instance.clean_up_if_due()
         if tasks.is_layout_stale or self._instance.has_patterns:
             self._instance.refresh()
         if tasks.is_layout_stale or self._instance.layout != self._layout:

@@ -16,8 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pylog import KafkaError, KafkaException, Producer, TopicPartition
-from pylog.streams.errors import ProductionError, TaskMigratedError
-from pylog.streams.runtime.production_errors import FENCED
+from pylog.streams.errors import ProductionError
+from pylog.streams.runtime.production_errors import meaning
 from pylog.streams.runtime.record_collector import Outlet
 
 _ABORT_TRIES = 100
@@ -114,7 +114,7 @@ class ThreadProducer:
         self.outlet.raise_failure()
         if self._failure is not None:
             error, self._failure = self._failure, None
-            raise _meaning(error, "write")
+            raise meaning(error, "write")
 
     def commit_transaction(self, offsets: Sequence[TopicPartition], group_metadata: object) -> None:
         """Commit what was written since the last time, and these offsets, as one.
@@ -196,7 +196,7 @@ class ThreadProducer:
         try:
             yield
         except KafkaException as error:
-            raise _meaning(error.args[0], what) from error
+            raise meaning(error.args[0], what) from error
 
 
 def _retrying(call: Callable[[], None], deadline_s: float) -> None:
@@ -208,10 +208,3 @@ def _retrying(call: Callable[[], None], deadline_s: float) -> None:
             if not error.args[0].retriable() or time.monotonic() > deadline_s:
                 raise
         time.sleep(_RETRY_S)
-
-
-def _meaning(error: KafkaError, what: str) -> Exception:
-    """What a producer's error means for the tasks of its thread."""
-    if error.code() in FENCED or error.code() == KafkaError.REBALANCE_IN_PROGRESS:
-        return TaskMigratedError(f"could not {what}: {error.str()}")
-    return ProductionError(f"could not {what}: {error.str()}")

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pylog import Consumer, KafkaException, TopicPartition
-from pylog.streams.errors import StreamsError, TaskMigratedError
+from pylog.streams.errors import StreamsError
 from pylog.streams.runtime import commit_metadata, start_offsets
 from pylog.streams.runtime.assignment import Partition
 from pylog.streams.runtime.changelog_reader import ChangelogReader
@@ -21,12 +21,15 @@ from pylog.streams.runtime.instance import Instance, log
 from pylog.streams.runtime.live_task import LiveTask
 from pylog.streams.runtime.log_offsets import log_bounds
 from pylog.streams.runtime.partition_positions import PartitionPositions
+from pylog.streams.runtime.production_errors import STALE, meaning
 from pylog.streams.runtime.start_offsets import Committed
 from pylog.streams.runtime.store_commits import StoreCommits
 from pylog.streams.runtime.task_factory import TaskFactory, now_ms
 from pylog.streams.runtime.task_id import TaskId
 from pylog.streams.runtime.thread_producer import ThreadProducer
 
+_COMMIT_TIMEOUT_S = 5.0
+_RETRY_S = 0.05
 SHUTDOWN_NUMBER = "pylog.shutdown.application"
 
 
@@ -189,6 +192,8 @@ class ThreadTasks:
             elif is_clean:
                 task.commit_progress()
             task.close(is_clean)
+            if not self._instance.is_ending:  # then what was counted is for the program to read
+                task.metrics.close()
         except StreamsError as error:
             if is_clean:
                 raise
@@ -251,6 +256,7 @@ class ThreadTasks:
             for place, committed in self._committed[task.id].items()
             if committed.offset is not None
         }
+        task.first_offsets = dict(task.committed_offsets)
         if task.is_standby:
             self._reader.promote(task)
         else:
@@ -392,6 +398,7 @@ class ThreadTasks:
         if not tasks and not self._producer.has_transaction:
             return 0
         began_s = time.perf_counter()
+        began_s = time.perf_counter()
         offsets: dict[Partition, int] = {}
         positions = []
         for task in tasks:
@@ -424,10 +431,17 @@ class ThreadTasks:
         self._producer.flush()
         if not positions:
             return
-        try:
-            self._consumer.commit(offsets=positions, asynchronous=False)
-        except KafkaException as error:
-            raise TaskMigratedError(f"could not commit offsets: {error.args[0].str()}") from error
+        deadline_s = time.monotonic() + _COMMIT_TIMEOUT_S
+        while True:
+            try:
+                self._consumer.commit(offsets=positions, asynchronous=False)
+                return
+            except KafkaException as error:
+                # What this member has is nobody else's before it has given it up in a callback:
+                # it may commit in whatever generation it is by now.
+                if error.args[0].code() not in STALE or time.monotonic() > deadline_s:
+                    raise meaning(error.args[0], "commit offsets") from error
+            time.sleep(_RETRY_S)
 
     @property
     def purgeable_offsets(self) -> dict[Partition, int]:

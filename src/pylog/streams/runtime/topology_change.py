@@ -57,9 +57,9 @@ def check_change(before: Mapping[str, Any], now: Mapping[str, Any], where: objec
     if changes:
         raise InvalidTopologyChangeError(
             f"the topology does not fit the state in {where}: {'; '.join(changes)}. Generated "
-            "names count operators: name the stores (Materialized.as_) and repartitions before operators "
-            "are added; to begin anew, call clean_up() and take another application.id or delete "
-            "its internal topics"
+            "names count operators: name the stores (Materialized.as_) and repartitions before "
+            "operators are added; to begin anew, call clean_up() and take another application.id, "
+            "or delete its internal topics"
         )
 
 

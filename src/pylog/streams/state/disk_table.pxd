@@ -14,6 +14,7 @@ cdef class DiskTable(Table):
     cdef SortedKeys dirty_keys           # in order; None until a range was asked for
     cdef dict recent                     # what was read or written out lately, as LMDB has it
     cdef dict older                      # what was recent
+    cdef int64_t skipped                 # deletions in the dict that cursors have come across
     cdef int64_t dirty_size
     cdef int64_t growth                  # about how many entries more than LMDB has
     cdef int64_t recent_size

@@ -34,6 +34,9 @@ cdef enum:
     RECENT_BYTES = 8 << 20
     FIRST_CHUNK = 4                      # rows that a cursor reads at first; then four times more
     LARGEST_CHUNK = 256
+    # Deletions that cursors came across before they are written out. Else a queue, which is read
+    # and deleted from in front, would go past all deletions since the last commit, each time.
+    SKIPPED_MOST = 1000
 
 
 @cython.final
@@ -97,7 +100,7 @@ cdef class DiskTable(Table):
         self.age(self.dirty, self.dirty_size)
         self.dirty = {}
         self.dirty_keys = None
-        self.dirty_size = self.growth = 0
+        self.dirty_size = self.growth = self.skipped = 0
 
     def approximate_num_entries(self):
         """How many entries there are; what was never read is taken for new when it is put."""
@@ -272,6 +275,8 @@ cdef class DiskCursor(Cursor):
             if table.dirty:
                 merged = dict(rows)
                 self.add_dirty(merged, end)
+                if table.skipped > SKIPPED_MOST and PyThread_get_thread_ident() == table.thread:
+                    table.write_out()
                 keys = sorted(merged, reverse=self.is_reverse)
                 rows = [(key, merged[key]) for key in keys]
         self.chunk = rows
@@ -306,6 +311,8 @@ cdef class DiskCursor(Cursor):
                     return 0
                 if self.is_beyond(key):
                     return 0
-                merged[key] = table.dirty[key]
+                value = table.dirty[key]
+                merged[key] = value
+                table.skipped += value is None
             first = keys[len(keys) - 1]
             is_inclusive = False

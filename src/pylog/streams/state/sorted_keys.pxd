@@ -2,7 +2,7 @@ cdef class SortedKeys:
     cdef list blocks                     # lists of keys in order, none empty
     cdef list lasts                      # the last key of each block
     cdef list added                      # keys that are in no block yet
-    cdef set removed                     # keys that are above but no longer in the map
+    cdef set removed                     # keys that are above, but not in the map
     cdef Py_ssize_t count                # in blocks
 
     cdef int add(self, object key) except -1

@@ -1,7 +1,7 @@
 """SortedKeys, the keys of a map in order, for maps that are asked for ranges.
 
-Blocks of sorted keys with a list of their last keys: what is added waits in a list until somebody
-asks, what is removed is only noted. So a map that is only written and read by key pays an append.
+Blocks of sorted keys with a list of their last keys. What is added or removed waits until somebody
+asks for a range; so a map that is only written and read by key pays an append.
 """
 
 cimport cython
@@ -40,7 +40,7 @@ cdef class SortedKeys:
     cdef list chunk(self, object first, bint is_inclusive):
         """Return some keys in order from `first` on, which is None for the beginning.
 
-        Keys that were removed may be among them. An empty list is the end.
+        An empty list is the end.
         """
         cdef Py_ssize_t block, start
         cdef list keys
@@ -73,17 +73,17 @@ cdef class SortedKeys:
         return []
 
     cdef int settle(self) except -1:
-        """Bring what was added into its block."""
+        """Bring what was added into its block, and take out what was removed."""
         cdef Py_ssize_t block
         cdef list keys
-        if len(self.removed) > BLOCK and 2 * len(self.removed) > self.count:
-            self.rebuild()
-        if not self.added:
+        if not self.added and not self.removed:
             return 0
-        if 4 * len(self.added) > self.count:
-            self.rebuild()
-            return 0
+        if 4 * (len(self.added) + len(self.removed)) > self.count:
+            return self.rebuild()
         for key in self.added:
+            if key in self.removed:
+                self.removed.discard(key)
+                continue
             block = bisect_left(self.lasts, key)
             if block == len(self.lasts):
                 block -= 1
@@ -93,11 +93,22 @@ cdef class SortedKeys:
             else:
                 keys = self.blocks[block]
                 insort(keys, key)
+            self.count += 1
             if len(keys) > 2 * BLOCK:
                 self.blocks[block:block + 1] = [keys[:BLOCK], keys[BLOCK:]]
                 self.lasts.insert(block, keys[BLOCK - 1])
-        self.count += len(self.added)
         self.added = []
+        for key in self.removed:
+            block = bisect_left(self.lasts, key)
+            keys = self.blocks[block]
+            del keys[bisect_left(keys, key)]
+            self.count -= 1
+            if not keys:
+                del self.blocks[block]
+                del self.lasts[block]
+            else:
+                self.lasts[block] = keys[len(keys) - 1]
+        self.removed = set()
         return 0
 
     cdef int rebuild(self) except -1:
