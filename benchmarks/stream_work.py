@@ -1,21 +1,23 @@
 """What the stream benchmarks process: the events, the topologies, the bare loops beside them.
 
 1,000 keys, 1 ms an event, every update emitted. A bare loop does the same to the same events with
-a dict and nothing else: neither serdes nor a log, nor anything that would survive it.
+a dict, and a list of results that somebody else is thought to take: neither serdes nor a log, nor
+anything that would survive it.
 """
 
 import random
 from collections.abc import Callable
 from time import perf_counter
-from typing import Any
 
 from benchmarks.workload import Figures, Order, rate
 from pylog.streams import Materialized, StreamsBuilder, TimeWindows, Topology, serdes
 
 KEYS = 1000
 WINDOW_MS = 10_000
+BASE_MS = 1_600_000_000_000  # time of the first event
 STORE = "counts"
 INPUT, OUTPUT = "events", "results"
+_TAKEN = 1000
 EVERY_UPDATE = {"statestore.cache.max.bytes": 0}
 
 Event = tuple[str, int]
@@ -25,7 +27,7 @@ doubled = lambda key, value: (key, value * 2)  # noqa: E731
 
 
 def make_events(count: int) -> list[Event]:
-    """The same events every time; the n-th is of time n."""
+    """The same events every time; the n-th is n ms after BASE_MS."""
     generator = random.Random(count)
     names = [f"key-{number:04}" for number in range(KEYS)]
     return [(generator.choice(names), generator.randrange(100)) for _ in range(count)]
@@ -89,31 +91,34 @@ def expected_outputs(work: str, events: list[Event]) -> int:
 
 
 def _bare_filter_map(events: list[Event]) -> None:
-    output: Any = None
-    for _time, (key, value) in enumerate(events):
+    output: list[Event] = []
+    for _time, (key, value) in enumerate(events, BASE_MS):
         if is_kept(key, value):
-            output = doubled(key, value)
-    assert output is not None
+            output.append(doubled(key, value))
+        if len(output) >= _TAKEN:
+            output.clear()
 
 
 def _bare_count(events: list[Event]) -> None:
     counts: dict[str, int] = {}
-    output: Any = None
-    for _time, (key, _value) in enumerate(events):
+    output: list[Event] = []
+    for _time, (key, _value) in enumerate(events, BASE_MS):
         count = counts[key] = counts.get(key, 0) + 1
-        output = key, count
-    assert output is not None
+        output.append((key, count))
+        if len(output) >= _TAKEN:
+            output.clear()
     assert sum(counts.values()) == len(events)
 
 
 def _bare_tumbling(events: list[Event]) -> None:
     counts: dict[tuple[str, int], int] = {}
-    output: Any = None
-    for time, (key, _value) in enumerate(events):
+    output: list[tuple[tuple[str, int], int]] = []
+    for time, (key, _value) in enumerate(events, BASE_MS):
         window = key, time - time % WINDOW_MS
         count = counts[window] = counts.get(window, 0) + 1
-        output = window, count
-    assert output is not None
+        output.append((window, count))
+        if len(output) >= _TAKEN:
+            output.clear()
     assert sum(counts.values()) == len(events)
 
 

@@ -9,6 +9,7 @@ from time import monotonic_ns, perf_counter, sleep
 from typing import Any
 
 from benchmarks.stream_work import (
+    BASE_MS,
     EVERY_UPDATE,
     INPUT,
     KEYS,
@@ -45,7 +46,7 @@ def in_process(order: Order) -> Figures:
         start = perf_counter()
         for first in range(0, len(events), _PIECE_RECORDS):
             piece = events[first : first + _PIECE_RECORDS]
-            source.pipe_key_value_list(piece, first, 1)
+            source.pipe_key_value_list(piece, BASE_MS + first, 1)
             outputs += len(sink.read_key_values_to_list())
         seconds = perf_counter() - start
     if outputs != expected_outputs(work, events):
@@ -62,8 +63,8 @@ def fill_events(order: Order) -> Figures:
     events = make_events(order.total)
     start = perf_counter()
     with Producer({"log.dir": order.log_dir, "acks": "1"}) as producer:
-        for number, (key, value) in enumerate(events):
-            producer.produce(INPUT, key=key, value=value.to_bytes(8, "big"), timestamp=number)
+        for time, (key, value) in enumerate(events, BASE_MS):
+            producer.produce(INPUT, key=key, value=value.to_bytes(8, "big"), timestamp=time)
     return rate(order, perf_counter() - start)
 
 
@@ -135,8 +136,8 @@ def restore(order: Order) -> Figures:
     _create_topics(order.log_dir, INPUT, OUTPUT, changelog)
     events = make_events(order.total)
     with Producer({"log.dir": order.log_dir, "acks": "1"}) as producer:
-        for number, (key, value) in enumerate(events):
-            producer.produce(changelog, key=key, value=value.to_bytes(8, "big"), timestamp=number)
+        for time, (key, value) in enumerate(events, BASE_MS):
+            producer.produce(changelog, key=key, value=value.to_bytes(8, "big"), timestamp=time)
     watch = _Stopwatch()
     streams = Streams(
         TOPOLOGIES["count"](str(order.extra.get("store", "in_memory"))),

@@ -1,11 +1,13 @@
-"""What stores of state on disk cost, as the write-back layer uses them: the figures of docs/adr/0020.
+"""What stores of state on disk cost behind a layer that writes back: the figures of docs/adr/0020.
 
 python benchmarks/adr/state_stores.py [folder]
 
-Each commit writes the entries that are dirty and one offset, in one step that a crash does not halve.
-Reads are those that miss the layer. rocksdict is measured where it is installed.
+Each commit writes the entries that are dirty and one offset in one step, which a crash does not
+halve. Reads are those that miss the layer. rocksdict is measured where it is installed.
 """
 
+import contextlib
+import importlib
 import random
 import shutil
 import sqlite3
@@ -19,10 +21,9 @@ from typing import Any
 
 import lmdb
 
-try:
-    import rocksdict
-except ImportError:
-    rocksdict = None
+rocksdict: Any = None
+with contextlib.suppress(ImportError):
+    rocksdict = importlib.import_module("rocksdict")
 
 KEYS = 300_000
 COMMITS = 20
@@ -54,11 +55,9 @@ class Lmdb:
                 transaction.get(key)
 
     def range(self, first: bytes) -> list[Any]:
-        with self.environment.begin(db=self.data) as transaction:
-            with transaction.cursor() as cursor:
-                cursor.set_range(first)
-                pairs = iter(cursor)
-                return [pair for pair, _ in zip(pairs, range(RANGE_ENTRIES), strict=False)]
+        with self.environment.begin() as transaction, transaction.cursor(self.data) as cursor:
+            cursor.set_range(first)
+            return [pair for pair, _ in zip(iter(cursor), range(RANGE_ENTRIES), strict=False)]
 
     def close(self) -> None:
         self.environment.close()
@@ -179,7 +178,8 @@ def main() -> None:
             measured = measure(make, root / name)
             first = first or measured
             row = ", ".join(
-                f"{work} {value:.2f} ({value / first[work]:.1f})" for work, value in measured.items()
+                f"{work} {value:.2f} ({value / first[work]:.1f})"
+                for work, value in measured.items()
             )
             print(f"{name}: {row}")
         print("us an entry; commit: us of one with 50 entries; bytes a key; (times lmdb)")

@@ -129,7 +129,10 @@ def test_ctrl_c_ends_it_cleanly(cli: Cli):
     make_package(cli.cwd / "site", 200_000)
     process = cli.start("demo", "streams", env=with_package(cli))
     log = place(cli) / "log" / "flights-0" / "00000000000000000000.log"
-    wait_for(lambda: log.exists() and log.stat().st_size > 10_000, "the demo wrote flights")
+    wait_for(
+        lambda: process.poll() is not None or (log.exists() and log.stat().st_size > 10_000),
+        "the demo wrote flights",
+    )
     outcome = interrupt(process)
     assert outcome.exit_code == 130
     assert outcome.err == ""

@@ -1,4 +1,4 @@
-"""Fills the table of figures in README.md from a results file of the benchmarks.
+"""Fills the tables of figures in README.md and docs/streams from a results file of the benchmarks.
 
     python tests/docs/figures.py benchmarks/results/NAME.json
 
@@ -19,6 +19,12 @@ ROWS = (
     "two-processes", "idempotent", "transactions", "transactions-all", "committed",
     "latency", "latency-busy", "rebalance", "takeover", "disk", "memory",
     "open-killed", "open-rebooted",
+)  # fmt: skip
+STREAMS_PAGE = ROOT / "docs" / "streams" / "index.md"
+# Likewise, of benchmarks/stream_rows.py.
+STREAM_ROWS = (
+    "filter-map", "count", "tumbling", "count-disk", "filter-map-folder", "count-folder",
+    "tumbling-folder", "exactly-once", "restore", "state-bytes", "state-growth", "stream-latency",
 )  # fmt: skip
 VALUE_BYTES = 100
 
@@ -48,15 +54,17 @@ def show(result: dict[str, Any]) -> str:
     )
 
 
-def filled(text: str, source: str, results: list[dict[str, Any]]) -> str:
-    """README's text with the figures of these results."""
+def filled(
+    text: str, source: str, results: list[dict[str, Any]], rows: tuple[str, ...] = ROWS
+) -> str:
+    """A page's text with the figures of these results."""
     by_row = {r["row"]: r for r in results if r["value_bytes"] == VALUE_BYTES}
     match = _TABLE.search(text)
     assert match is not None
     head = match[2].splitlines()[:2]
     lines = [
         "| " + " | ".join([*cells[:3], show(by_row[row]) if row in by_row else ""]) + " |"
-        for row, cells in zip(ROWS, cells_of(text), strict=True)
+        for row, cells in zip(rows, cells_of(text), strict=True)
     ]
     table = "\n".join([*head, *lines])
     return text[: match.start()] + f"<!-- figures: {source} -->\n\n{table}\n" + text[match.end() :]
@@ -66,7 +74,9 @@ def main(path: Path) -> None:
     """Fill the table."""
     source = str(path.resolve().relative_to(ROOT))
     results = json.loads(path.read_text())["results"]
-    README.write_text(filled(README.read_text(), source, results))
+    is_of_streams = any(result["row"] in STREAM_ROWS for result in results)
+    page, rows = (STREAMS_PAGE, STREAM_ROWS) if is_of_streams else (README, ROWS)
+    page.write_text(filled(page.read_text(), source, results, rows))
 
 
 if __name__ == "__main__":

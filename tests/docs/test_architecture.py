@@ -7,7 +7,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "ARCHITECTURE.md"
-PACKAGES = ["src/logcore", "src/pylog", "src/pylog/group", "src/pylog/aio", "src/pylog/cli"]
+PACKAGES = [
+    "src/logcore", "src/pylog", "src/pylog/group", "src/pylog/aio", "src/pylog/cli",
+    "src/pylog/streams", "src/pylog/streams/dsl", "src/pylog/streams/processors",
+    "src/pylog/streams/processors/foreign_key", "src/pylog/streams/state",
+    "src/pylog/streams/runtime",
+]  # fmt: skip
 
 
 def mapped(package: str) -> set[str]:

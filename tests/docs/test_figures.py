@@ -1,4 +1,4 @@
-"""README's figures are those of the results file it names, and its goals the benchmarks'."""
+"""A page's figures are those of the results file it names, and its goals the benchmarks'."""
 
 import importlib.util
 import json
@@ -26,24 +26,35 @@ def figures() -> ModuleType:
     return load(Path(__file__).with_name("figures.py"))
 
 
-def test_the_goals_are_those_that_a_run_is_held_to(figures: ModuleType) -> None:
-    rows = {row.name: row for row in load(ROOT / "benchmarks" / "rows.py").ROWS}
-    for name, cells in zip(figures.ROWS, figures.cells_of(figures.README.read_text()), strict=True):
+@pytest.fixture(params=["README", "streams"])
+def page(request: pytest.FixtureRequest, figures: ModuleType) -> tuple[str, tuple[str, ...], str]:
+    """A page's text, its rows, and the module of benchmarks that has them."""
+    if request.param == "README":
+        return figures.README.read_text(), figures.ROWS, "rows"
+    return figures.STREAMS_PAGE.read_text(), figures.STREAM_ROWS, "stream_rows"
+
+
+def test_the_goals_are_those_that_a_run_is_held_to(
+    figures: ModuleType, page: tuple[str, tuple[str, ...], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(ROOT))
+    text, names, module = page
+    rows = {row.name: row for row in importlib.import_module(f"benchmarks.{module}").ROWS}
+    for name, cells in zip(names, figures.cells_of(text), strict=True):
         sign, goal = re.match(r"(≤|≥) ([\d.]+)", cells[2]).groups()  # type: ignore[union-attr]
         assert float(goal) == rows[name].goal, cells[0]
         assert (sign == "≤") is rows[name].at_most, cells[0]
 
 
-def test_the_figures_are_those_of_the_file_that_is_named(figures: ModuleType) -> None:
-    text = figures.README.read_text()
+def test_the_figures_are_those_of_the_file_that_is_named(
+    figures: ModuleType, page: tuple[str, tuple[str, ...], str]
+) -> None:
+    text, names, _ = page
     source = figures.source_of(text)
     if source == "none":
-        assert not list((ROOT / "benchmarks" / "results").glob("*.json")), (
-            "run tests/docs/figures.py"
-        )
-        return
+        pytest.fail(f"measure, then run tests/docs/figures.py: {names[0]}, ...")
     results = json.loads((ROOT / source).read_text())["results"]
-    assert figures.filled(text, source, results) == text
+    assert figures.filled(text, source, results, names) == text
 
 
 def test_filling_puts_each_figure_into_its_line(figures: ModuleType) -> None:

@@ -96,30 +96,33 @@ class Board:
     def print_totals(self, read: int, planes: int, dropped: Mapping[str, int]) -> None:
         """Print the totals of all airports, and what became of the other flights."""
         rows = []
-        for code, name in self._airports.items():
-            sums = self._sums[code]
+        for code, sums in self._sums.items():
+            worst = f"{_hour_text(sums['worst_hour'])} {sums['worst']:.0f}"
             rows.append(
                 (
-                    f"{code} {name}",
+                    code,
                     console.count_text(sums["hours"]),
                     console.count_text(sums["flights"]),
                     console.count_text(sums["cancelled"]),
                     _mean_text(sums),
                     f"{sums['seat_minutes'] / sums['seats']:.1f}" if sums["seats"] else "-",
-                    f"{_hour_text(sums['worst_hour'])}, {sums['worst']:.0f} min"
-                    if sums["worst_hour"]
-                    else "-",
+                    worst if sums["worst_hour"] else "-",
                 )
             )
         console.table(
             (
-                "airport", "hours", "flights", "cancelled", "mean delay, min", "by seat",
+                "airport",
+                "hours",
+                "flights",
+                "cancelled",
+                "delay, min",
+                "by seat",
                 "worst hour, UTC",
             ),
             rows,
-            title="Final results of all hours",
+            title="Final results of all hours; mean delay of a flight, and of a seat",
             numbers=(1, 2, 3, 4, 5),
-        )  # fmt: skip
+        )
         flights = sum(sums["flights"] for sums in self._sums.values())
         console.out(
             f"Of {console.count_text(read)} departures {console.count_text(flights)} had one of "
