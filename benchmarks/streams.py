@@ -29,6 +29,7 @@ APPLICATION = "bench"
 _TIMEOUT_S = 600.0
 _PIECE_RECORDS = 10_000
 _WARM_UP_RECORDS = 2000
+_MANY_KEYS = 200_000
 
 
 # ---- in-process ---------------------------------------------------------------------------------
@@ -159,8 +160,8 @@ def restore(order: Order) -> Figures:
 
 
 def state_memory(order: Order) -> Figures:
-    """Memory of a store: bytes a key of many keys, and what more events of them add."""
-    keys = max(KEYS, order.total // 10)
+    """Memory of a store: bytes a key of many keys, and what all the events of them add."""
+    keys = max(KEYS, min(_MANY_KEYS, order.total // 10))
     with TopologyTestDriver(TOPOLOGIES["count"]("in_memory"), EVERY_UPDATE) as driver:
         source = driver.create_input_topic(INPUT, serdes.string, serdes.long)
         sink = driver.create_output_topic(OUTPUT, serdes.bytes, serdes.bytes)

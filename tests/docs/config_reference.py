@@ -25,6 +25,8 @@ CLIENTS = (
 EFFECTS = {
     "log.dir": "folder of the log; without it `$PYLOG_DIR`, else `./pylog-data`",
     "bootstrap.servers": "a cluster, not a folder: see [a real cluster](../guides/cluster.md)",
+    "allow.auto.create.topics": "false in a producer: a topic that is not there is an error, even "
+    "where the folder's auto.create.topics.enable makes topics",
     "read.only": "look only; works on a read-only file system (consumer)",
     "error_cb": "called with a KafkaError when the disk refuses a batch, in poll() and flush()",
     "message.max.bytes": "largest message, and batch before compression",

@@ -41,6 +41,7 @@ EFFECTS = {
     "metrics.num.samples": "of rates and averages: how many samples",
     "metrics.sample.window.ms": "and how long one is",
     "poll.ms": "how long a thread waits for records when there are none",
+    "state.cleanup.delay.ms": "how long state of tasks that went elsewhere stays on disk",
     "upgrade.from": "a release before 3.5 wrote some internal topics otherwise",
     "windowstore.changelog.additional.retention.ms": "how much longer than windows changelogs last",
     "__emit.interval.ms.kstreams.outer.join.spurious.results.fix__": (

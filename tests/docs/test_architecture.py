@@ -9,8 +9,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "ARCHITECTURE.md"
 PACKAGES = [
     "src/logcore", "src/pylog", "src/pylog/group", "src/pylog/aio", "src/pylog/cli",
-    "src/pylog/streams", "src/pylog/streams/dsl", "src/pylog/streams/processors",
-    "src/pylog/streams/processors/foreign_key", "src/pylog/streams/state",
+    "src/pylog/server", "src/pylog/testing", "src/pylog/streams", "src/pylog/streams/dsl",
+    "src/pylog/streams/processors", "src/pylog/streams/processors/foreign_key",
+    "src/pylog/streams/state",
     "src/pylog/streams/runtime",
 ]  # fmt: skip
 

@@ -120,6 +120,7 @@ def test_what_python_has_for_bytes_and_numbers_is_taken():
     assert encode(serdes.bytes, "t", bytearray(b"ab")) == b"ab"
     assert encode(serdes.bytes, "t", memoryview(b"ab")) == b"ab"
     import numpy
+
     assert decode(serdes.long, "t", encode(serdes.long, "t", numpy.int64(7))) == 7
     assert decode(serdes.double, "t", encode(serdes.double, "t", 7)) == 7.0
 
@@ -304,6 +305,7 @@ def test_confluents_serializers_get_topic_and_field():
 
 def test_confluents_own_serializers_work():
     from confluent_kafka import serialization as confluent
+
     serde = serdes.from_confluent(
         confluent.IntegerSerializer(), confluent.IntegerDeserializer(), is_key=False
     )

@@ -190,7 +190,12 @@ def test_a_configuration_is_a_mapping_of_what_was_set():
     assert settings.get("max.warmup.replicas", 7) == 2
     with pytest.raises(KeyError):
         settings["no.such.name"]
-    assert dict(StreamsConfig(settings)) == dict(settings)
+    every = config(
+        poll_ms=5, topology_optimization="all", processing_exception_handler="LogAndContinue",
+        default_key_serde="long", state_dir="here",
+    )  # fmt: skip
+    assert dict(StreamsConfig(every)) == dict(every)
+    assert dict(StreamsConfig(dict(every))) == dict(every)
 
 
 def test_secrets_are_not_shown():
@@ -289,3 +294,9 @@ def test_topic_settings_are_for_internal_topics():
     })  # fmt: skip
     assert settings.topic_config() == {"segment.bytes": "1048576", "cleanup.policy": "compact"}
     assert settings.client_config("admin")["topic.metadata.refresh.interval.ms"] == 5
+
+
+@pytest.mark.parametrize("name", ["..", ".", "a/b", "my app", "naïve"])
+def test_an_application_id_that_cannot_begin_a_topic_name_is_refused(name: str) -> None:
+    with pytest.raises(StreamsConfigError, match=r"application\.id begins the names of topics"):
+        StreamsConfig({"application.id": name})

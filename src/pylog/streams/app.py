@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pylog import AdminClient
-from pylog.streams.config import StreamsConfig
+from pylog.streams.config import AT_ONCE, StreamsConfig
 from pylog.streams.durations import Duration, to_ms
 from pylog.streams.errors import StreamsError
 from pylog.streams.metrics import StreamsMetrics, add_client
@@ -31,8 +31,7 @@ from pylog.streams.runtime.store_access import StoreAccess
 from pylog.streams.runtime.stream_thread import StreamThread
 from pylog.streams.runtime.thread_state import State, ThreadState
 from pylog.streams.runtime.uncaught import StreamThreadExceptionResponse, respond
-from pylog.streams.state.cache import ThreadCache
-from pylog.streams.topology import Topology
+from pylog.streams.topology import Topology, check_topology
 
 StateListener = Callable[[State, State], object]
 ExceptionHandler = Callable[[BaseException], StreamThreadExceptionResponse]
@@ -51,7 +50,7 @@ class Streams(StoreAccess):
 
     def __init__(self, topology: Topology, config: Mapping[str, Any]):
         self.config = config if isinstance(config, StreamsConfig) else StreamsConfig(config)
-        topology.check_settings(self.config)
+        check_topology(topology, self.config)
         self.topology = topology
         self._state = State.CREATED
         self._changed = threading.Condition(threading.RLock())
@@ -190,8 +189,7 @@ class Streams(StoreAccess):
         config = self.config
         directory = self._state_directory
         process_id = directory.open()
-        stores = topology_change.describe_stores(self.topology)
-        topology_change.check_change(directory.read_topology(), stores, directory.path)
+        before = topology_change.check_state(self.topology, directory)
         client_id = f"{config['client.id'] or config.application_id}-{process_id}"
         instance = Instance(
             self.topology,
@@ -215,7 +213,9 @@ class Streams(StoreAccess):
         instance.shutdown_application = lambda: self._begin_shut_down(State.PENDING_ERROR)
         instance.is_paused = self._is_paused
         instance.refresh()
-        directory.write_topology(stores)
+        topology_change.match_changelogs(
+            self.topology, config.application_id, instance.admin, directory, before
+        )
         return instance
 
     def _start_global_thread(self, instance: Instance) -> None:
@@ -234,7 +234,7 @@ class Streams(StoreAccess):
                 self._thread_changed,
                 self._judge,
                 self._thread_failed,
-                self._make_cache,
+                self._cache_bytes,
                 lambda: [each.number for each in self._threads],
             )
             thread.commits_when_idle = self._is_bounded
@@ -242,9 +242,10 @@ class Streams(StoreAccess):
         thread.start()
         return thread
 
-    def _make_cache(self) -> ThreadCache | None:
+    def _cache_bytes(self) -> int:
+        """What the cache of one thread may hold."""
         size: int = self.config["statestore.cache.max.bytes"]
-        return ThreadCache(size // max(1, self._thread_count)) if size else None
+        return size // max(1, self._thread_count)
 
     def run(self) -> None:
         """Process until Ctrl-C or SIGTERM, then close. Call it in the main thread.
@@ -258,10 +259,15 @@ class Streams(StoreAccess):
     def run_to_end(self) -> None:
         """Process what is in the source topics now, and close. Ctrl-C and SIGTERM end it before.
 
+        What a closed window or a join gives comes as soon as it can, as in TopologyTestDriver, so
+        that results depend on the records and not on the clock (`__emit.interval.ms...` of 0).
+
         Raises:
             StreamsError: see start(), or what a thread failed with.
         """
+        self._check_created("run_to_end")
         self._is_bounded = True
+        self.config = StreamsConfig({**AT_ONCE, **self.config})
 
         def wait() -> None:
             assert self._instance is not None

@@ -12,6 +12,7 @@ The properties are in config_table.py, those of the clients in pylog.config.
 
 import difflib
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
 EXACTLY_ONCE_V2 = "exactly_once_v2"
 AT_LEAST_ONCE = "at_least_once"
 _EXACTLY_ONCE_COMMIT_INTERVAL_MS = 100
+_APPLICATION_ID = re.compile(r"[a-zA-Z0-9._-]+")
+AT_ONCE = {
+    "__emit.interval.ms.kstreams.outer.join.spurious.results.fix__": 0,
+    "__emit.interval.ms.kstreams.windowed.aggregation__": 0,
+}
 _WHERE = ("log.dir", "bootstrap.servers")
 
 
@@ -77,6 +83,11 @@ class StreamsConfig(Mapping[str, Any]):
         if not self._values.get("application.id"):
             raise StreamsConfigError(
                 "application.id is missing: it names the group, the internal topics and the state"
+            )
+        if not _APPLICATION_ID.fullmatch(self.application_id) or self.application_id in (".", ".."):
+            raise StreamsConfigError(
+                "application.id begins the names of topics, so it has ASCII letters, digits, "
+                f"'.', '_' and '-' alone, and is not '.' or '..': {self.application_id!r}"
             )
         if all(name in self._values for name in _WHERE):
             raise StreamsConfigError(

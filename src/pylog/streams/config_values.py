@@ -94,6 +94,8 @@ def _parse_enum(setting: Setting, value: Any) -> str:
 
 
 def _parse_optimization(setting: Setting, value: Any) -> frozenset[str]:
+    if isinstance(value, frozenset):
+        value = ",".join(sorted(value)) or _NO_OPTIMIZATION  # parsed before
     allowed = setting.allowed.split(",")
     words = {word.strip() for word in str(value).split(",")}
     unknown = sorted(words - set(allowed))

@@ -14,6 +14,7 @@ StreamsError
 +-- TaskMigratedError          the task is somebody else's by now
 +-- TaskCorruptedError         its state must be built anew from the changelog
 +-- MissingSourceTopicError    a source topic is not there, or was deleted
++-- MissingInternalTopicError  a changelog or repartition topic was deleted
 +-- EmptyTopicError            a test reads more than the topology wrote
 """
 
@@ -83,6 +84,10 @@ class TaskCorruptedError(StreamsError):
 
 class MissingSourceTopicError(StreamsError):
     """A source topic does not exist (any more)."""
+
+
+class MissingInternalTopicError(StreamsError):
+    """A topic that the application made for itself does not exist any more: somebody deleted it."""
 
 
 class EmptyTopicError(StreamsError):

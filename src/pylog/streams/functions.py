@@ -25,8 +25,11 @@ def check_function(
     Raises:
         TypeError: it is no function, or one of other arguments.
     """
+    hint = ""
     if isinstance(function, WithKey):
         function, arguments = function.function, ("key", *arguments)
+    elif arguments[:1] != ("key",) and _accepts(function, len(arguments) + 1):
+        hint = "; with_key(function) is given the key before"
     expected = f"{what} is a function of ({', '.join(arguments)})"
     if not callable(function):
         raise TypeError(f"{where}: {expected}, not {function!r}")
@@ -38,8 +41,17 @@ def check_function(
         signature.bind(*arguments)
     except TypeError as error:
         raise TypeError(
-            f"{where}: {expected}, but {describe_function(function)} takes {signature}: {error}"
+            f"{where}: {expected}, but {describe_function(function)} takes {signature}: "
+            f"{error}{hint}"
         ) from None
+
+
+def _accepts(function: Any, count: int) -> bool:
+    try:
+        inspect.signature(function).bind(*range(count))
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def check_plain_function(

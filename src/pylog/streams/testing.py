@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from pylog.streams import durations, testing_stores
-from pylog.streams.config import StreamsConfig
+from pylog.streams.config import AT_ONCE, StreamsConfig
 from pylog.streams.driven_task import DrivenTask
 from pylog.streams.errors import StreamsError
 from pylog.streams.metrics import StreamsMetrics, ThreadMetrics
@@ -32,14 +32,10 @@ from pylog.streams.runtime.task import StreamTask
 from pylog.streams.runtime.task_id import TaskId
 from pylog.streams.state.cache import ThreadCache
 from pylog.streams.testing_topics import InputTopic, OutputTopic
-from pylog.streams.topology import Topology
+from pylog.streams.topology import Topology, check_topology
 
 _GLOBAL_TASK = TaskId(-1, -1)
 _TASK = TaskId(0, 0)
-_DEFAULTS = {
-    "__emit.interval.ms.kstreams.outer.join.spurious.results.fix__": 0,
-    "__emit.interval.ms.kstreams.windowed.aggregation__": 0,
-}
 
 
 class TopologyTestDriver:
@@ -66,9 +62,9 @@ class TopologyTestDriver:
         initial_wall_clock_time_ms: int | None = None,
     ):
         application_id = f"test-driver-{random.randrange(2**32):08x}"
-        given = {"application.id": application_id, **_DEFAULTS, **(config or {})}
+        given = {"application.id": application_id, **AT_ONCE, **(config or {})}
         self.config = StreamsConfig(given)
-        topology.check_settings(self.config)
+        check_topology(topology, self.config)
         if initial_wall_clock_time_ms is None:
             initial_wall_clock_time_ms = time.time_ns() // 1_000_000
         self._driven = DrivenTask(initial_wall_clock_time_ms)

@@ -434,3 +434,21 @@ def _check_supplier(name: str, supplier: Callable[[], Any]) -> None:
             raise TopologyError(
                 f"the supplier of {name!r} must make a new processor at each call, not {first!r}"
             )
+
+
+def check_topology(topology: Topology, config: Mapping[str, Any]) -> None:
+    """Refuse what cannot be run, and settings that come too late: see check_settings.
+
+    Raises:
+        TypeError: it is no topology.
+        StreamsConfigError: a setting was to be known when it was built.
+        TopologyError: it reads nothing.
+    """
+    if not isinstance(topology, Topology):
+        hint = "; call its build()" if hasattr(topology, "build") else ""
+        raise TypeError(f"the topology is a Topology, not of type {type(topology).__name__}{hint}")
+    topology.check_settings(config)
+    if not topology.definitions and not topology.global_stores:
+        raise TopologyError(
+            "the topology is empty: it reads no topic, neither by tasks nor in a global store"
+        )

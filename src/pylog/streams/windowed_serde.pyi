@@ -1,8 +1,11 @@
 from typing import final
 
+from typing_extensions import disjoint_base
+
 from pylog.streams.serde import NativeSerde, Serde
 from pylog.streams.window import Windowed
 
+@disjoint_base
 class WindowedSerde(NativeSerde):
     @property
     def inner(self) -> Serde | None: ...

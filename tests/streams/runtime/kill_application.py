@@ -2,12 +2,14 @@
 
 import json
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from pylog.streams import serdes
 from pylog.streams.app import Streams
 from pylog.streams.dsl.builder import StreamsBuilder
 from pylog.streams.dsl.materialized import Materialized
+from pylog.streams.runtime.thread_state import State
 from pylog.streams.topology import Topology
 
 PARTITIONS = 4
@@ -49,9 +51,16 @@ def topology() -> Topology:
     return builder.build()
 
 
-def run(config: dict[str, Any], state_dir: str) -> None:
-    """One instance, until SIGTERM."""
+def streams(config: dict[str, Any], state_dir: str) -> Streams:
+    """One instance."""
+    return Streams(topology(), {**config["streams"], "state.dir": state_dir})
+
+
+def run(config: dict[str, Any], state_dir: str, on_ready: Callable[[], object] = int) -> None:
+    """One instance, until SIGTERM; `on_ready` is called once signals end it cleanly."""
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s.%(msecs)03d %(message)s", datefmt="%H:%M:%S"
     )
-    Streams(topology(), {**config["streams"], "state.dir": state_dir}).run()
+    instance = streams(config, state_dir)
+    instance.set_state_listener(lambda new, old: on_ready() if old is State.CREATED else None)
+    instance.run()

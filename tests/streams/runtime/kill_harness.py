@@ -42,6 +42,8 @@ class Plan:
         seed: of all that is random.
         instances: how many processes.
         store: default.dsl.store.
+        threads: of each process.
+        standbys: num.standby.replicas.
         rate: input records a second.
     """
 
@@ -50,6 +52,8 @@ class Plan:
     stops: int = 0
     instances: int = 3
     store: str = "in_memory"
+    threads: int = 1
+    standbys: int = 0
     rate: int = 600
 
 
@@ -121,6 +125,8 @@ def run(folder: Path, plan: Plan) -> None:
             "log.dir": str(log_dir),
             "processing.guarantee": "exactly_once_v2",
             "default.dsl.store": plan.store,
+            "num.stream.threads": plan.threads,
+            "num.standby.replicas": plan.standbys,
             "statestore.cache.max.bytes": 0,
             "session.timeout.ms": 1500,
             "heartbeat.interval.ms": 200,

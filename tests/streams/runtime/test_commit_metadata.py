@@ -42,3 +42,13 @@ def test_text_that_is_none_of_ours_gives_no_time() -> None:
     assert commit_metadata.decode("hello") == (commit_metadata.NO_TIME, {})
     of_version_1 = base64.b64encode(b"\x01" + (5).to_bytes(8, "big")).decode()
     assert commit_metadata.decode(of_version_1) == (5, {})
+
+
+@given(LONGS, st.dictionaries(st.text(max_size=5), LONGS, max_size=3), st.text(max_size=8))
+def test_time_is_read_whatever_a_client_puts_behind_the_text(
+    time_ms: int, numbers: dict[str, int], garbage: str
+) -> None:
+    found = commit_metadata.decode(commit_metadata.encode(time_ms, numbers) + garbage)
+    assert found[0] == time_ms
+    if numbers:
+        assert found[1] == numbers

@@ -3,6 +3,7 @@
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.streams.runtime import kill_harness
@@ -11,12 +12,18 @@ _SEED = int(os.environ.get("PYLOG_STREAMS_KILL_SEED") or time.time_ns() % 1_000_
 _KILLS = int(os.environ.get("PYLOG_STREAMS_KILLS", "15"))
 
 
-@pytest.mark.parametrize("store", ["in_memory", "rocksDB"])
-def test_killed_instances_leave_what_an_undisturbed_run_leaves(tmp_path: Path, store: str) -> None:
-    kill_harness.run(tmp_path, kill_harness.Plan(_KILLS, _SEED, store=store))
+ONE_THREAD = {"store": "in_memory"}
+TWO_THREADS = {"store": "rocksDB", "threads": 2, "standbys": 1}
+
+
+@pytest.mark.parametrize("kind", [ONE_THREAD, TWO_THREADS], ids=["memory", "disk"])
+def test_killed_instances_leave_what_an_undisturbed_run_leaves(
+    tmp_path: Path, kind: dict[str, Any]
+) -> None:
+    kill_harness.run(tmp_path, kill_harness.Plan(_KILLS, _SEED, **kind))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("store", ["in_memory", "rocksDB"])
-def test_a_thousand_kills(tmp_path: Path, store: str) -> None:
-    kill_harness.run(tmp_path, kill_harness.Plan(500, _SEED, stops=20, store=store))
+@pytest.mark.parametrize("kind", [ONE_THREAD, TWO_THREADS], ids=["memory", "disk"])
+def test_a_thousand_kills(tmp_path: Path, kind: dict[str, Any]) -> None:
+    kill_harness.run(tmp_path, kill_harness.Plan(500, _SEED, stops=20, **kind))

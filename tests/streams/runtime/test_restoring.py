@@ -93,6 +93,19 @@ def test_a_store_on_disk_whose_changelog_is_new_begins_anew(tmp_path: Path) -> N
     assert contents(log, default_dsl_store="rocksDB") == {}
 
 
+def test_a_changelog_of_the_same_name_with_more_records_is_not_the_same(tmp_path: Path) -> None:
+    log = Log(tmp_path / "log", **{"in": 1})
+    log.write("in", [(str(number), "old") for number in range(10)])
+    log.streams(table_of(), default_dsl_store="rocksDB").run_to_end()
+    with pylog.AdminClient(log.conf) as admin:
+        for future in admin.delete_topics(["app-table-changelog"]).values():
+            future.result()
+    log.make(**{"app-table-changelog": 1})
+    log.write("app-table-changelog", [(f"new-{number}", "new") for number in range(30)])
+    found = contents(log, default_dsl_store="rocksDB")
+    assert found == {f"new-{number}": "new" for number in range(30)}
+
+
 def test_a_listener_that_raises_is_named(tmp_path: Path) -> None:
     log = Log(tmp_path / "log", **{"in": 1})
     log.write("in", [("k", "x")])

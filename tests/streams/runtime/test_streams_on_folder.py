@@ -233,6 +233,14 @@ def test_pause_holds_records_back_and_resume_lets_them_go(tmp_path: Path) -> Non
         wait_until(lambda: len(log.read("out")) == 1, "the record came out")
 
 
+def test_a_cache_holds_updates_back_until_the_next_commit(tmp_path: Path) -> None:
+    log = Log(tmp_path / "log", lines=1, counts=1)
+    log.write("lines", [("1", "a a a a b")])
+    config = {"statestore_cache_max_bytes": 1 << 20}
+    log.streams(word_count(), **config).run_to_end()
+    assert log.longs("counts") == {"a": [4], "b": [1]}
+
+
 def test_threads_come_and_go(tmp_path: Path) -> None:
     log = Log(tmp_path / "log", **{"in": 4, "out": 1})
     with log.streams(copy()) as streams:

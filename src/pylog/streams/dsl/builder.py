@@ -296,6 +296,8 @@ def _check_names(graph: StreamsGraph) -> None:
 
 
 def _topic_names(topics: str | Iterable[str]) -> list[str]:
+    if not isinstance(topics, Iterable):
+        raise TypeError(f"stream: topics are a name or several, not {topics!r}")
     names = [topics] if isinstance(topics, str) else list(topics)
     if not names:
         raise TopologyError("stream: at least one topic is needed")

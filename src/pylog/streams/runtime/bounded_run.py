@@ -1,8 +1,8 @@
 """BoundedRun: when a run that processes what is there, and no more, has come to its end.
 
-It has when every source partition was read up to where it ended at the beginning, repartition
-topics were read up to where they end now, and all of that is committed. What another instance of
-the application reads counts by its committed offsets.
+It has when every source partition was read up to where it ended at the beginning, the topics
+between tasks (of repartitions and foreign-key joins) were read up to where they end now, and all of
+that is committed. What another instance of the application reads counts by its committed offsets.
 """
 
 import threading
@@ -34,12 +34,8 @@ class BoundedRun:
             for topic, count in layout.source_topics.items()
             for number in range(count)
         ]
-        prefix = f"{instance.application_id}-"
-        self._repartition = {
-            place for place in places
-            if place[0].startswith(prefix) and place[0].endswith("-repartition")
-        }  # fmt: skip
-        self._inputs = log_ends(instance.admin, set(places) - self._repartition)
+        self._between_tasks = {place for place in places if place[0] in instance.internal_sources}
+        self._inputs = log_ends(instance.admin, set(places) - self._between_tasks)
 
     def wait(self, threads: "list[StreamThread]", is_over: threading.Event) -> None:
         """Return when the end is reached, or when `is_over` is set."""
@@ -50,11 +46,11 @@ class BoundedRun:
     def _is_done(self, threads: "list[StreamThread]") -> bool:
         if not all(thread.has_nothing_to_do for thread in threads):
             return False
-        repartition = log_ends(self._instance.admin, self._repartition)
-        if not self._are_read({**self._inputs, **repartition}, threads):
+        between = log_ends(self._instance.admin, self._between_tasks)
+        if not self._are_read({**self._inputs, **between}, threads):
             return False
         # A thread that looked idle may have written meanwhile to what another one reads.
-        return log_ends(self._instance.admin, self._repartition) == repartition
+        return log_ends(self._instance.admin, self._between_tasks) == between
 
     def _are_read(self, ends: dict[Partition, int], threads: "list[StreamThread]") -> bool:
         layout: TaskLayout = self._instance.layout

@@ -10,12 +10,14 @@ offset any more, or never did, what is on disk is of no use: it is wiped and rea
 Source: Kafka StoreChangelogReader.
 """
 
+import struct
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pylog import AdminClient, Consumer, KafkaError, Message, TopicPartition
-from pylog.streams.errors import StreamsError
+from pylog.streams.errors import InvalidTopologyChangeError, StreamsError
+from pylog.streams.runtime import start_offsets
 from pylog.streams.runtime.assignment import Partition
 from pylog.streams.runtime.live_task import LiveTask, StoreProgress
 from pylog.streams.runtime.log_offsets import log_bounds, log_ends
@@ -184,16 +186,20 @@ class ChangelogReader:
                 if (message.offset() or 0) < end
             ]  # fmt: skip
             following = end
-        if progress.is_source:
-            rows = [row for row in rows if row[0] is not None]
+        rows = [row for row in rows if row[0] is not None]
         with progress.task.lock:
             if rows:
-                progress.store.restore_batch(rows)
+                try:
+                    progress.store.restore_batch(rows)
+                except (ValueError, struct.error) as error:
+                    topic, partition = progress.place
+                    raise InvalidTopologyChangeError(
+                        f"store {progress.name!r} cannot be restored from {topic} [{partition}], "
+                        f"offsets {messages[0].offset()} to {following - 1}: {error}; another kind "
+                        "of store wrote this changelog: name the store anew, or delete the topic"
+                    ) from error
             progress.advance(following, len(rows), _COMMIT_EVERY)
         if rows:
-            metrics = progress.task.metrics
-            (metrics.updated if progress.is_standby else metrics.restored).add(len(rows))
-            metrics.remaining = sum(each.lag for each in progress.task.stores)
             self._tell_batch(progress, len(rows))
         if progress.is_standby:
             if progress.is_source and following >= end:
@@ -265,12 +271,9 @@ class ChangelogReader:
         ends = log_ends(self._admin, {progress.place for progress in standbys})
         assert self._consumer is not None
         sources = [progress for progress in standbys if progress.is_source]
-        committed: dict[Partition, int] = {}
-        if sources:
-            for found in self._consumer.committed(
-                [TopicPartition(*progress.place) for progress in sources], timeout=30
-            ):
-                committed[(found.topic, found.partition)] = max(found.offset, 0)
+        places = [progress.place for progress in sources]
+        found = start_offsets.committed(self._consumer, places) if places else {}
+        committed = {place: each.offset or 0 for place, each in found.items()}
         for progress in standbys:
             end = ends[progress.place]
             progress.log_end_offset = min(end, committed.get(progress.place, end))

@@ -73,6 +73,8 @@ def producer(config: StreamsConfig, thread_name: str, transactional_id: str) -> 
     """Of a stream thread's producer; `transactional_id` is used for exactly_once_v2 alone."""
     conf = config.client_config("producer")
     conf["client.id"] = f"{thread_name}-producer"
+    # A changelog that was deleted must not come back empty; what sinks write to is made before.
+    conf["allow.auto.create.topics"] = False
     if config.is_exactly_once:
         conf["transactional.id"] = transactional_id
         conf["enable.idempotence"] = True

@@ -20,6 +20,7 @@ from pylog.streams.runtime.group_view import GroupView
 from pylog.streams.runtime.restore_listeners import StandbyUpdateListener, StateRestoreListener
 from pylog.streams.runtime.state_directory import StateDirectory
 from pylog.streams.runtime.task_id import TaskId
+from pylog.streams.runtime.topic_keeper import TopicKeeper
 from pylog.streams.topology import Topology
 
 log = logging.getLogger("pylog.streams")
@@ -38,7 +39,9 @@ class Instance:
 
     Attributes:
         layout: the tasks, as `refresh` found them last.
+        topics: makes those that it writes to.
         existing_topics: partition counts of all topics, from the same time.
+        internal_sources: topics that tasks write for other tasks to read.
         stateful_parts: subtopologies with stores that are restored.
         is_paused: nothing is processed.
         is_ending: it shuts down.
@@ -75,7 +78,9 @@ class Instance:
         self.global_lock = threading.RLock()
         self.shutdown_application: Callable[[], None] = lambda: None
         self.stateful_parts: frozenset[int] = frozenset()
+        self.internal_sources: frozenset[str] = frozenset()
         self.group_view = GroupView(self)
+        self.topics = TopicKeeper(admin, config.application_id)
         self._lock = threading.Lock()
         self._cleaned_s = time.monotonic()
 
@@ -127,6 +132,7 @@ class Instance:
             MissingSourceTopicError: a source topic does not exist.
             TopologyError: topics that are joined are not co-partitioned.
             InvalidTopologyChangeError: an internal topic has another partition count.
+            MissingInternalTopicError: an internal topic was deleted since it was made.
         """
         with self._lock:
             known = internal_topics.partition_counts(self.admin)
@@ -139,18 +145,19 @@ class Instance:
 
     def _lay_out(self, known: dict[str, int]) -> TaskLayout:
         config = self.config
+        own = self._internal_names()
         external = {
             topic: count
             for topic, count in known.items()
-            if not self._is_internal(topic) and not topic.startswith("__")
+            if topic not in own and not topic.startswith("__")
         }
         subtopologies = self.topology.subtopologies(self.application_id, external)
         partition_counts.check_sources(subtopologies, external)
         repartition = partition_counts.repartition_counts(subtopologies, external)
         layout = TaskLayout(subtopologies, {**external, **repartition})
+        self.internal_sources = frozenset(repartition)
         self.stateful_parts = frozenset(part.id for part in subtopologies if part.changelogs)
-        internal_topics.make_ready(
-            self.admin,
+        self.topics.make_internal(
             internal_topics.wanted_topics(
                 subtopologies,
                 repartition,
@@ -158,11 +165,19 @@ class Instance:
                 config.topic_config(),
                 config["windowstore.changelog.additional.retention.ms"],
             ),
+            subtopologies,
             config["replication.factor"],
         )
+        outputs = {topic for part in subtopologies for topic in part.sink_topics}
+        self.topics.make_outputs(outputs - own, known)
         return layout
 
-    def _is_internal(self, topic: str) -> bool:
-        return topic.startswith(f"{self.application_id}-") and topic.endswith(
-            ("-changelog", "-repartition")
-        )
+    def _internal_names(self) -> set[str]:
+        """The topics that the application makes for itself."""
+        topology, own = self.topology, self.application_id
+        names = {topology.topic_name(topic, own) for topic in topology.internal_topics}
+        for store in topology.stores:
+            changelog = topology.changelog_topic(store, own)
+            if changelog is not None and store not in topology.source_changelogs:
+                names.add(changelog)
+        return names

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pylog import AdminClient, KafkaError, KafkaException
-from pylog.admin import NewTopic
+from pylog.admin import ConfigResource, NewTopic, ResourceType
 from pylog.streams.errors import InvalidTopologyChangeError, StreamsError
 from pylog.streams.subtopologies import Subtopology
 
@@ -112,7 +112,7 @@ def wanted_topics(
 
 def make_ready(
     admin: AdminClient, wanted: Sequence[WantedTopic], replication_factor: int = -1
-) -> None:
+) -> list[WantedTopic]:
     """Make the topics that are missing, and check those that are there.
 
     Several instances may do so at once.
@@ -122,24 +122,61 @@ def make_ready(
         wanted: the topics.
         replication_factor: `replication.factor`, -1 for the broker's default.
 
+    Returns:
+        Those that were there already.
+
     Raises:
         InvalidTopologyChangeError: a topic has another partition count.
         StreamsError: a topic cannot be made.
     """
     deadline_s = time.monotonic() + _READY_TIMEOUT_S
     left = {topic.name: topic for topic in wanted}
+    missing: set[str] | None = None
     while left:
         known = partition_counts(admin)
         for name, topic in list(left.items()):
             if known.get(name):
                 _check_count(topic, known[name])
                 del left[name]
+        if missing is None:
+            missing = set(left)
         if not left:
-            return
+            break
         if time.monotonic() > deadline_s:
             raise StreamsError(f"internal topics that could not be made: {', '.join(left)}")
         if not _create(admin, list(left.values()), replication_factor):
             time.sleep(_RETRY_S)  # another instance is at it, or the cluster has yet to hear
+    return [topic for topic in wanted if topic.name not in (missing or ())]
+
+
+def other_policies(admin: AdminClient, topics: Sequence[WantedTopic]) -> list[str]:
+    """What is to be said about topics whose cleanup.policy is not the wanted one.
+
+    Args:
+        admin: of the folder or cluster; one that may not describe configs says nothing.
+        topics: they exist.
+    """
+    resources = [ConfigResource(ResourceType.TOPIC, topic.name) for topic in topics]
+    found = []
+    for topic, future in zip(
+        topics, (admin.describe_configs(resources) if resources else {}).values(), strict=True
+    ):
+        try:
+            policy = str(future.result()["cleanup.policy"].value)
+        except (KafkaException, KeyError):
+            continue
+        wanted = topic.configs.get("cleanup.policy", "delete")
+        if _words(policy) != _words(wanted):
+            found.append(
+                f"internal topic {topic.name} has cleanup.policy={policy}, and {wanted} is wanted: "
+                "state may be lost or never cleaned up; it was not made by the application, or "
+                f"was changed: pylog topics alter {topic.name} -c cleanup.policy={wanted}"
+            )
+    return found
+
+
+def _words(text: str) -> set[str]:
+    return {word.strip() for word in text.split(",")}
 
 
 def _create(admin: AdminClient, topics: Sequence[WantedTopic], replication_factor: int) -> bool:
@@ -173,8 +210,8 @@ def _check_count(topic: WantedTopic, count: int) -> None:
         raise InvalidTopologyChangeError(
             f"internal topic {topic.name} has {count} partitions and the topology needs "
             f"{topic.partition_count}: the source topics or the topology changed since it was "
-            "made; delete the application's internal topics and its state (clean_up()), or run "
-            "under another application.id"
+            "made, or it was deleted and somebody made it anew; delete the application's internal "
+            "topics and its state (clean_up()), or run under another application.id"
         )
 
 

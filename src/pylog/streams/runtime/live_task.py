@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from pylog.streams.metrics import TaskMetrics
-from pylog.streams.metrics import TaskMetrics
 from pylog.streams.runtime.assignment import Partition
 from pylog.streams.runtime.task_id import TaskId
 
@@ -157,12 +156,6 @@ class LiveTask:
         """Measure what came of a changelog, and how much is left."""
         (self.metrics.updated if self.is_standby else self.metrics.restored).add(count)
         self.metrics.remaining = remaining
-
-    @property
-    def metrics(self) -> TaskMetrics:
-        """What the task measures."""
-        metrics: TaskMetrics = self.task.context.metrics
-        return metrics
 
     @property
     def is_restored(self) -> bool:

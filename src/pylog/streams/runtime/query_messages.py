@@ -53,7 +53,8 @@ def _ask(store: Any, method: str, given: list[Any]) -> list[Entry]:
     kind, key_count = METHODS.get(method, (type(None), 0))
     if not isinstance(store, kind):
         raise InvalidStateStoreError(f"{type(store).__name__} {store.name!r} has no {method}")
-    serde, topic = store.key_serde, store.serde_topic
+    known: Any = store
+    serde, topic = known.key_serde, known.serde_topic
     keys = [None if each is None else serde.deserialize(topic, each) for each in given[:key_count]]
     found = getattr(store, method)(*keys, *given[key_count:])
     if method == "approximate_num_entries":

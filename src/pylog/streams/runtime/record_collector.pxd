@@ -16,7 +16,7 @@ cdef class Outlet:
 
 cdef class TaskCollector(RecordCollector):
     cdef Outlet outlet
-    cdef object count_partitions         # topic -> partition count
+    cdef object ask_partition_count      # topic -> how many partitions it has
     cdef object report_failure           # (collector, topic, key, value, headers, timestamp, error)
     cdef public object context           # TaskContext, for the error handlers
     cdef bint reports_each               # deliveries are reported record by record

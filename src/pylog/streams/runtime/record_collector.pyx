@@ -64,13 +64,13 @@ cdef class TaskCollector(RecordCollector):
 
     def __init__(self, Outlet outlet, count_partitions, report_failure, bint reports_each):
         self.outlet = outlet
-        self.count_partitions = count_partitions
+        self.ask_partition_count = count_partitions
         self.report_failure = report_failure
         self.reports_each = reports_each
 
     def partition_count(self, str topic):
         """How many partitions a topic has, for partitioners."""
-        return self.count_partitions(topic)
+        return self.ask_partition_count(topic)
 
     def send(self, str topic, key, value, headers, int64_t timestamp_ms, int partition):
         """Write a record; see RecordCollector.send."""

@@ -20,6 +20,8 @@ from pylog.streams.runtime import commit_metadata
 from pylog.streams.runtime.assignment import Partition
 
 _TIMEOUT_S = 60.0
+_TRIES = 100
+_RETRY_S = 0.01
 
 
 class Committed(NamedTuple):
@@ -42,14 +44,8 @@ def committed(consumer: Consumer, partitions: Sequence[Partition]) -> dict[Parti
     Raises:
         StreamsError: it cannot be read.
     """
-    try:
-        found = consumer.committed(
-            [TopicPartition(*partition) for partition in partitions], timeout=_TIMEOUT_S
-        )
-    except KafkaException as error:
-        raise StreamsError(f"committed offsets: {error.args[0].str()}") from error
     result = {}
-    for place in found:
+    for place in _ask(consumer, [TopicPartition(*partition) for partition in partitions]):
         if place.error is not None:
             raise StreamsError(
                 f"committed offset of {place.topic} [{place.partition}]: {place.error.str()}"
@@ -58,6 +54,22 @@ def committed(consumer: Consumer, partitions: Sequence[Partition]) -> dict[Parti
         offset = place.offset if place.offset >= 0 else None
         result[(place.topic, place.partition)] = Committed(offset, time_ms, numbers)
     return result
+
+
+def _ask(consumer: Consumer, places: list[TopicPartition]) -> list[TopicPartition]:
+    for attempt in range(_TRIES):
+        try:
+            return consumer.committed(places, timeout=_TIMEOUT_S)
+        except KafkaException as error:
+            raise StreamsError(f"committed offsets: {error.args[0].str()}") from error
+        except UnicodeDecodeError as error:
+            # confluent_kafka 2.16 decodes what comes behind the metadata, too: other bytes, later.
+            if attempt == _TRIES - 1:
+                raise StreamsError(
+                    f"committed offsets: their metadata is no text: {error}"
+                ) from error
+        time.sleep(_RETRY_S)
+    return []
 
 
 def start_offset(

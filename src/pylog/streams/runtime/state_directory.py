@@ -3,7 +3,7 @@
     <state.dir>/<application.id>/
         .lock                             held while the instance runs
         kafka-streams-process-metadata    {"processId": uuid}: who this instance is
-        topology.json                     the stores that the state here belongs to
+        topology.json                     the stores and changelogs that the state belongs to
         global/                           global stores
         <task id>/<store>/                a store of a task
 
@@ -31,6 +31,7 @@ LOCK_NAME = ".lock"
 PROCESS_NAME = "kafka-streams-process-metadata"
 TOPOLOGY_NAME = "topology.json"
 GLOBAL_NAME = "global"
+_DYING_S = 1.0
 
 
 class StateDirectory:
@@ -73,16 +74,14 @@ class StateDirectory:
             if not self.is_needed:
                 return uuid.uuid4()
             raise StreamsError(f"state.dir: cannot make {self.path}: {error.strerror}") from error
-        try:
-            fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _lock(lock_fd, _DYING_S if self.is_needed else 0):
             os.close(lock_fd)
             if not self.is_needed:
                 return uuid.uuid4()  # it has nothing on disk, and may run beside the other one
             raise StateDirectoryLockedError(
                 f"state directory {self.path} is in use by another instance of this application: "
                 "give each instance on a machine its own state.dir"
-            ) from None
+            )
         self._lock_fd = lock_fd
         try:
             return self._process_id()
@@ -127,10 +126,10 @@ class StateDirectory:
         """What `write_topology` wrote, {} when nothing was."""
         return self._read_json(TOPOLOGY_NAME)
 
-    def write_topology(self, stores: dict[str, Any]) -> None:
-        """Note which stores the state here belongs to."""
+    def write_topology(self, content: dict[str, Any]) -> None:
+        """Note what the state here belongs to."""
         if self.is_open:
-            self._write_json(TOPOLOGY_NAME, stores)
+            self._write_json(TOPOLOGY_NAME, content)
 
     # ---- tasks ----
 
@@ -187,6 +186,12 @@ class StateDirectory:
                     continue
                 yield task_id, path
 
+    def wipe_store(self, name: str) -> None:
+        """Delete what all tasks have of a store, and of a global store of this name."""
+        for folder in self.path.iterdir() if self.is_open else ():
+            if folder.is_dir():
+                shutil.rmtree(folder / name, ignore_errors=True)
+
     def clean_removed_tasks(self, delay_ms: int, now_s: float | None = None) -> list[TaskId]:
         """Delete the folders that no thread owns and that nobody wrote to for `delay_ms`."""
         now_s = time.time() if now_s is None else now_s
@@ -222,6 +227,19 @@ class StateDirectory:
         finally:
             if not was_open:
                 self.close()
+
+
+def _lock(lock_fd: int, patience_s: float) -> bool:
+    """Lock a file; who is being killed still has it for a moment."""
+    deadline_s = time.monotonic() + patience_s
+    while True:
+        try:
+            fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except OSError:
+            if time.monotonic() >= deadline_s:
+                return False
+        time.sleep(0.01)
 
 
 def _last_change_s(path: Path) -> float:

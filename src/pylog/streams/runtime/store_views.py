@@ -263,9 +263,10 @@ def view_of(store: Any, find: FindStores, *, keeps_timestamps: bool) -> Any:
     Raises:
         InvalidStateStoreError: a store of the program's own kind has no view.
     """
+    name: str = store.name
     for kind, view in _VIEWS:
         if isinstance(store, kind):
-            return view(store.name, find, keeps_timestamps)
+            return view(name, find, keeps_timestamps)
     raise InvalidStateStoreError(
-        f"store {store.name!r} is a {type(store).__name__}, which has no view for reading"
+        f"store {name!r} is a {type(store).__name__}, which has no view for reading"
     )

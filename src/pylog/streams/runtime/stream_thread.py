@@ -11,7 +11,6 @@ Source: Kafka StreamThread.
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from pylog import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from pylog.streams.errors import (
@@ -21,7 +20,7 @@ from pylog.streams.errors import (
     TaskMigratedError,
 )
 from pylog.streams.metrics import ThreadMetrics
-from pylog.streams.runtime import client_settings
+from pylog.streams.runtime import client_settings, internal_topics
 from pylog.streams.runtime.assignment import Partition
 from pylog.streams.runtime.changelog_reader import ChangelogReader
 from pylog.streams.runtime.instance import Instance, log
@@ -32,19 +31,13 @@ from pylog.streams.runtime.task_factory import TaskFactory, now_ms
 from pylog.streams.runtime.thread_producer import ThreadProducer
 from pylog.streams.runtime.thread_state import ThreadState
 from pylog.streams.runtime.thread_tasks import ThreadTasks
+from pylog.streams.runtime.topic_keeper import UNKNOWN_TOPIC
 from pylog.streams.runtime.uncaught import StreamThreadExceptionResponse
+from pylog.streams.state.cache import ThreadCache
 
 _PROCESS_AT_ONCE = 1000
 _METADATA_S = 1.0
 _BRIEF_S = 0.005
-_GONE = frozenset(
-    {
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError._UNKNOWN_TOPIC,
-        KafkaError._UNKNOWN_PARTITION,
-        KafkaError.UNKNOWN_TOPIC_ID,
-    }
-)
 
 
 class StreamThread(threading.Thread):
@@ -56,7 +49,7 @@ class StreamThread(threading.Thread):
         on_state: called as (thread, new state).
         judge: called as (thread, exception) when it fails, before it closes.
         on_failure: called as (thread, exception, what `judge` said) when it has closed.
-        make_cache: () -> ThreadCache or None.
+        cache_bytes: () -> what the thread's cache may hold, 0 for none.
         thread_numbers: () -> the numbers of the instance's threads.
     """
 
@@ -67,7 +60,7 @@ class StreamThread(threading.Thread):
         on_state: Callable[["StreamThread", ThreadState], None],
         judge: Callable[["StreamThread", BaseException], StreamThreadExceptionResponse],
         on_failure: Callable[["StreamThread", BaseException, StreamThreadExceptionResponse], None],
-        make_cache: Callable[[], Any],
+        cache_bytes: Callable[[], int],
         thread_numbers: Callable[[], list[int]],
     ):
         super().__init__(name=f"{instance.client_id}-StreamThread-{number}", daemon=True)
@@ -83,7 +76,9 @@ class StreamThread(threading.Thread):
         self._on_state = on_state
         self._judge = judge
         self._on_failure = on_failure
-        self._make_cache = make_cache
+        self._cache_bytes = cache_bytes
+        size = cache_bytes()
+        self._cache = ThreadCache(size) if size else None
         self._thread_numbers = thread_numbers
         self._is_stopping = threading.Event()
         self._callback_failure: BaseException | None = None
@@ -149,6 +144,7 @@ class StreamThread(threading.Thread):
         self._producer = ThreadProducer(
             client_settings.producer(config, self.name, transactional_id),
             config["task.timeout.ms"] / 1000,
+            instance.topics.check_internal,
         )
         self._reader = ChangelogReader(
             client_settings.changelog_consumer(
@@ -159,7 +155,7 @@ class StreamThread(threading.Thread):
             lambda: instance.standby_listener,
         )
         factory = TaskFactory(
-            instance, self._producer, self.metrics, self._make_cache(), self._positions.lag_of
+            instance, self._producer, self.metrics, self._cache, self._positions.lag_of
         )
         self.tasks = ThreadTasks(
             instance, self._consumer, self._producer, self._reader, factory, self._positions
@@ -310,10 +306,13 @@ class StreamThread(threading.Thread):
         topic, partition = event.topic() or "", event.partition()
         if error.code() == KafkaError._PARTITION_EOF:
             self._positions.note_end((topic, partition or 0), event.offset() or 0)
-        elif error.code() in _GONE:
-            raise MissingSourceTopicError(
-                f"source topic {topic} was deleted while the application read it: {error.str()}"
-            )
+        elif error.code() in UNKNOWN_TOPIC:
+            self._instance.topics.check_internal()
+            # A broker may not have heard yet of a topic that was just made.
+            if topic not in internal_topics.partition_counts(self._instance.admin):
+                raise MissingSourceTopicError(
+                    f"source topic {topic} was deleted while the application read it: {error.str()}"
+                )
         elif error.code() == KafkaError._AUTO_OFFSET_RESET:
             raise StreamsError(
                 f"{topic} [{partition}]: the next offset to read does not exist any more: "
@@ -380,6 +379,8 @@ class StreamThread(threading.Thread):
             return
         self._metadata_s = now_s
         self._instance.clean_up_if_due()
+        if self._cache is not None and self._cache.max_bytes != self._cache_bytes():
+            self._cache.resize(self._cache_bytes())  # threads came or went
         if tasks.is_layout_stale or self._instance.has_patterns:
             self._instance.refresh()
         if tasks.is_layout_stale or self._instance.layout != self._layout:

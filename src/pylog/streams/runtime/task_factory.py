@@ -3,8 +3,10 @@
 import time
 from typing import Any
 
+from pylog import KafkaException
 from pylog.streams.metrics import ThreadMetrics
 from pylog.streams.node import TaskContext
+from pylog.streams.runtime import internal_topics
 from pylog.streams.runtime.instance import Instance
 from pylog.streams.runtime.live_task import LiveTask
 from pylog.streams.runtime.production_errors import report_failure, reports_each
@@ -12,6 +14,7 @@ from pylog.streams.runtime.record_collector import TaskCollector
 from pylog.streams.runtime.task import StreamTask
 from pylog.streams.runtime.task_id import TaskId
 from pylog.streams.runtime.thread_producer import ThreadProducer
+from pylog.streams.runtime.topic_keeper import UNKNOWN_TOPIC
 
 
 def now_ms() -> int:
@@ -55,7 +58,7 @@ class TaskFactory:
         collector = TaskCollector(
             self._producer.outlet,
             self._producer.partition_count,
-            report_failure,
+            self._report_failure,
             reports_each(config["production.exception.handler"]),
         )
         context = TaskContext(
@@ -81,3 +84,26 @@ class TaskFactory:
             raise
         self._metrics.tasks_created.add(1)
         return LiveTask(task_id, task, partitions, set(topology.sources_by_topic), is_standby)
+
+    def _report_failure(
+        self,
+        collector: TaskCollector,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Any,
+        timestamp_ms: int,
+        error: KafkaException,
+    ) -> None:
+        """A record was not written: make its topic, if that is what was missing, or report it.
+
+        Only a folder says so while it takes a record; on a cluster the topic has to exist.
+        """
+        topics = self._instance.topics
+        if error.args[0].code() in UNKNOWN_TOPIC:
+            topics.check_internal()
+            known = internal_topics.partition_counts(self._instance.admin)
+            if not self._instance.config.is_on_cluster and topics.make_outputs({topic}, known):
+                collector.send(topic, key, value, headers, timestamp_ms, -1)
+                return
+        report_failure(collector, topic, key, value, headers, timestamp_ms, error)

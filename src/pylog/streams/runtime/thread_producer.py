@@ -19,6 +19,7 @@ from pylog import KafkaError, KafkaException, Producer, TopicPartition
 from pylog.streams.errors import ProductionError
 from pylog.streams.runtime.production_errors import meaning
 from pylog.streams.runtime.record_collector import Outlet
+from pylog.streams.runtime.topic_keeper import UNKNOWN_TOPIC
 
 _ABORT_TRIES = 100
 _RETRY_S = 0.05
@@ -30,11 +31,18 @@ class ThreadProducer:
     Args:
         conf: of the producer; with transactional.id for exactly_once_v2.
         timeout_s: how long a commit that may be tried again is tried again: task.timeout.ms.
+        check_topics: raises when a topic that the application needs is gone.
     """
 
-    def __init__(self, conf: Mapping[str, Any], timeout_s: float):
+    def __init__(
+        self,
+        conf: Mapping[str, Any],
+        timeout_s: float,
+        check_topics: Callable[[], None] = lambda: None,
+    ):
         self._conf = dict(conf)
         self._timeout_s = timeout_s
+        self._check_topics = check_topics
         self.is_exactly_once = bool(self._conf.get("transactional.id"))
         self._failure: KafkaError | None = None
         self._is_in_transaction = False
@@ -105,6 +113,7 @@ class ThreadProducer:
         """
         with self._translating("write"):
             if self.producer.flush(self._timeout_s):
+                self._check_topics()
                 raise ProductionError(
                     f"records could not be written within task.timeout.ms={self._timeout_s:.0f} s"
                 )
@@ -114,6 +123,7 @@ class ThreadProducer:
         self.outlet.raise_failure()
         if self._failure is not None:
             error, self._failure = self._failure, None
+            self._look_for_cause(error)
             raise meaning(error, "write")
 
     def commit_transaction(self, offsets: Sequence[TopicPartition], group_metadata: object) -> None:
@@ -196,7 +206,12 @@ class ThreadProducer:
         try:
             yield
         except KafkaException as error:
+            self._look_for_cause(error.args[0])
             raise meaning(error.args[0], what) from error
+
+    def _look_for_cause(self, error: KafkaError) -> None:
+        if error.code() in UNKNOWN_TOPIC or error.code() == KafkaError._MSG_TIMED_OUT:
+            self._check_topics()
 
 
 def _retrying(call: Callable[[], None], deadline_s: float) -> None:

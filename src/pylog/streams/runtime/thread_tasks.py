@@ -14,23 +14,17 @@ from typing import Any
 
 from pylog import Consumer, KafkaException, TopicPartition
 from pylog.streams.errors import StreamsError
-from pylog.streams.runtime import commit_metadata, start_offsets
+from pylog.streams.runtime import start_offsets
 from pylog.streams.runtime.assignment import Partition
 from pylog.streams.runtime.changelog_reader import ChangelogReader
+from pylog.streams.runtime.commits import SHUTDOWN_NUMBER, Commits
 from pylog.streams.runtime.instance import Instance, log
 from pylog.streams.runtime.live_task import LiveTask
-from pylog.streams.runtime.log_offsets import log_bounds
 from pylog.streams.runtime.partition_positions import PartitionPositions
-from pylog.streams.runtime.production_errors import STALE, meaning
 from pylog.streams.runtime.start_offsets import Committed
-from pylog.streams.runtime.store_commits import StoreCommits
 from pylog.streams.runtime.task_factory import TaskFactory, now_ms
 from pylog.streams.runtime.task_id import TaskId
 from pylog.streams.runtime.thread_producer import ThreadProducer
-
-_COMMIT_TIMEOUT_S = 5.0
-_RETRY_S = 0.05
-SHUTDOWN_NUMBER = "pylog.shutdown.application"
 
 
 class ThreadTasks:
@@ -68,7 +62,7 @@ class ThreadTasks:
         self._running: list[LiveTask] = []
         self._by_partition: dict[Partition, LiveTask] = {}
         self._paused: set[Partition] = set()
-        self._store_commits = StoreCommits(instance, producer)
+        self._commits = Commits(instance, consumer, producer)
         self._buffer_limit: int = instance.config["buffered.records.per.partition"]
         self.is_layout_stale = False
 
@@ -122,7 +116,7 @@ class ThreadTasks:
             place,
             lambda topic: (
                 "earliest"
-                if topic.startswith(f"{application_id}-") and topic.endswith("-repartition")
+                if topic in self._instance.internal_sources
                 else self._instance.topology.auto_offset_reset(topic, application_id)
             ),
             str(conf.get("auto.offset.reset", "earliest")),
@@ -188,7 +182,7 @@ class ThreadTasks:
         try:
             self._reader.remove(task)
             if is_clean and task.is_running:
-                self._store_commits.commit([task], is_last=True)
+                self._commits.commit_stores_at_last(task)
             elif is_clean:
                 task.commit_progress()
             task.close(is_clean)
@@ -392,56 +386,7 @@ class ThreadTasks:
             TaskMigratedError: they are somebody else's by now.
             ProductionError: a record could not be written.
         """
-        if self._producer.is_exactly_once:
-            tasks = self._running
-        tasks = [task for task in tasks if task.is_running and task.task.commit_needed]
-        if not tasks and not self._producer.has_transaction:
-            return 0
-        began_s = time.perf_counter()
-        began_s = time.perf_counter()
-        offsets: dict[Partition, int] = {}
-        positions = []
-        for task in tasks:
-            with task.lock:
-                own = task.task.prepare_commit()
-                times = task.task.partition_times
-                numbers = task.task.context.processor_metadata
-            offsets.update(own)
-            positions += [
-                TopicPartition(
-                    topic, number, offset, commit_metadata.encode(times[topic, number], numbers)
-                )
-                for (topic, number), offset in own.items()
-            ]
-        self._write(positions)
-        elapsed_ms = (time.perf_counter() - began_s) * 1000
-        for task in tasks:
-            task.task.committed()
-            task.metrics.record_committed(elapsed_ms)
-            for place in task.partitions:
-                if place in offsets:
-                    task.committed_offsets[place] = offsets[place]
-        self._store_commits.commit(tasks, is_last=False)
-        return len(tasks)
-
-    def _write(self, positions: list[TopicPartition]) -> None:
-        if self._producer.is_exactly_once:
-            self._producer.commit_transaction(positions, self._consumer.consumer_group_metadata())
-            return
-        self._producer.flush()
-        if not positions:
-            return
-        deadline_s = time.monotonic() + _COMMIT_TIMEOUT_S
-        while True:
-            try:
-                self._consumer.commit(offsets=positions, asynchronous=False)
-                return
-            except KafkaException as error:
-                # What this member has is nobody else's before it has given it up in a callback:
-                # it may commit in whatever generation it is by now.
-                if error.args[0].code() not in STALE or time.monotonic() > deadline_s:
-                    raise meaning(error.args[0], "commit offsets") from error
-            time.sleep(_RETRY_S)
+        return self._commits.commit(self._running if self._producer.is_exactly_once else tasks)
 
     @property
     def purgeable_offsets(self) -> dict[Partition, int]:
@@ -471,28 +416,15 @@ class ThreadTasks:
     def ask_all_to_end(self) -> None:
         """Leave word with the committed offsets: who has these tasks next ends, and so on."""
         self._producer.abort()
-        now = now_ms()
-        positions = []
-        for places in self._committed.values():
-            starts, _ = log_bounds(self._instance.admin, set(places))
-            for (topic, number), committed in places.items():
-                task = self._by_partition.get((topic, number))
-                known = None if task is None else task.committed_offsets.get((topic, number))
-                offset = committed.offset if known is None else known
-                numbers = {**committed.numbers, SHUTDOWN_NUMBER: now}
-                positions.append(
-                    TopicPartition(
-                        topic,
-                        number,
-                        starts[topic, number] if offset is None else offset,
-                        commit_metadata.encode(committed.time_ms, numbers),
-                    )
-                )
-        if positions:
-            try:
-                self._consumer.commit(offsets=positions, asynchronous=False)
-            except KafkaException as error:
-                log.warning("the other instances were not asked to end: %s", error.args[0].str())
+        places = {
+            place: committed
+            for task in self._committed.values()
+            for place, committed in task.items()
+        }
+        for task in self._running:
+            for place, offset in task.committed_offsets.items():
+                places[place] = places[place]._replace(offset=offset)
+        self._commits.ask_all_to_end(places)
 
     def abort_all(self) -> None:
         """Close all tasks without their work since the last commit; they stay assigned."""

@@ -49,6 +49,16 @@ cdef inline bytes session_key(bytes key, int64_t start_ms, int64_t end_ms):
     return joined
 
 
+cdef inline bytes long_enough(bytes key, Py_ssize_t suffix, str kind):
+    """A key of a changelog, which anybody may have written; ValueError without its suffix."""
+    if PyBytes_GET_SIZE(key) < suffix:
+        raise ValueError(
+            f"a key of {PyBytes_GET_SIZE(key)} bytes is not that of a {kind}, which ends with "
+            f"{suffix} bytes of its own"
+        )
+    return key
+
+
 cdef inline bytes cut(bytes data, Py_ssize_t suffix):
     """All but the last `suffix` bytes."""
     return PyBytes_FromStringAndSize(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data) - suffix)

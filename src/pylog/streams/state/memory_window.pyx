@@ -11,7 +11,7 @@ from libc.stdint cimport INT64_MIN, int64_t
 from pylog.streams.node cimport TaskContext
 from pylog.streams.state.bytes_store cimport BytesWindowStore
 from pylog.streams.state.cursor cimport Cursor, ListCursor
-from pylog.streams.state.formats cimport cut, int64_at, window_key, with_timestamp
+from pylog.streams.state.formats cimport cut, int64_at, long_enough, window_key, with_timestamp
 from pylog.streams.state.retention cimport Retention
 from pylog.streams.state.timeline cimport Timeline
 
@@ -257,6 +257,7 @@ cdef class InMemoryWindowStore(BytesWindowStore):
         for key, value, timestamp, _ in records:
             if with_timestamps and value is not None:
                 value = with_timestamp(value, timestamp)
+            key = long_enough(key, 12, "window")
             self.store(cut(key, 12), value, int64_at(key, 12))
         return 0
 

@@ -6,7 +6,7 @@ from libc.stdint cimport INT64_MAX, int64_t
 from pylog.streams.node cimport TaskContext
 from pylog.streams.state.bytes_store cimport BytesSessionStore
 from pylog.streams.state.cursor cimport Cursor
-from pylog.streams.state.formats cimport cut, int64_at
+from pylog.streams.state.formats cimport cut, int64_at, long_enough
 from pylog.streams.state.retention cimport Retention
 from pylog.streams.state.segments cimport SegmentedTable
 from pylog.streams.state.table cimport MemoryTable, Table
@@ -101,6 +101,7 @@ cdef class TableSessionStore(BytesSessionStore):
         cdef bytes key
         cdef int64_t end_ms
         for key, value, _, _ in records:
+            key = long_enough(key, 16, "session")
             end_ms = int64_at(key, 16)
             if self.table.advance_time(end_ms):
                 self.table.put(cut(key, 16), value, end_ms, int64_at(key, 8))

@@ -6,7 +6,7 @@ from libc.stdint cimport INT64_MAX, int64_t
 from pylog.streams.node cimport TaskContext
 from pylog.streams.state.bytes_store cimport BytesWindowStore
 from pylog.streams.state.cursor cimport Cursor
-from pylog.streams.state.formats cimport cut, int64_at, with_timestamp
+from pylog.streams.state.formats cimport cut, int64_at, long_enough, with_timestamp
 from pylog.streams.state.retention cimport Retention
 from pylog.streams.state.segments cimport SegmentedTable
 from pylog.streams.state.table cimport Table
@@ -111,6 +111,7 @@ cdef class TableWindowStore(BytesWindowStore):
         for key, value, timestamp, _ in records:
             if with_timestamps and value is not None:
                 value = with_timestamp(value, timestamp)
+            key = long_enough(key, 12, "window")
             # A duplicate's number in the changelog may have been used before a restart too.
             self.store(cut(key, 12), value, int64_at(key, 12))
         return 0
