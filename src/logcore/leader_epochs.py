@@ -119,3 +119,31 @@ def assign(entries: Sequence[tuple[int, int]], epoch: int, start_offset: int) ->
         return list(entries)
     kept = [entry for entry in entries if _rises(entry, (epoch, start_offset))]
     return [*kept, (epoch, start_offset)]
+
+
+def find_end_offset(
+    path: str | os.PathLike[str], wanted_epoch: int, current_epoch: int, log_end_offset: int
+) -> tuple[int, int]:
+    """The largest epoch up to a wanted one, and the offset where it ends.
+
+    Args:
+        path: of the checkpoint.
+        wanted_epoch: not necessarily one that wrote anything.
+        current_epoch: of the log.
+        log_end_offset: where the current epoch ends.
+
+    Returns:
+        (epoch, end offset), or (-1, -1) where nothing is known of the wanted epoch or before.
+
+    Source: Kafka LeaderEpochFileCache.endOffsetFor.
+    """
+    if wanted_epoch < 0 or wanted_epoch > current_epoch:
+        return -1, -1
+    if wanted_epoch == current_epoch:
+        return wanted_epoch, log_end_offset
+    entries = read(path)
+    later = [start_offset for epoch, start_offset in entries if epoch > wanted_epoch]
+    up_to = [epoch for epoch, _ in entries if epoch <= wanted_epoch]
+    if not later:
+        return -1, -1
+    return (up_to[-1] if up_to else wanted_epoch), later[0]

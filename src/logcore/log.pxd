@@ -26,6 +26,9 @@ cdef class Log:
     cdef list segment_bases
     cdef int64_t segments_generation
     cdef readonly bint allows_gaps          # compacted logs have holes
+    cdef dict places                        # offset -> slices.Place, where slices go on
+    cdef int64_t places_generation          # segment_list_generation that they were found in
+    cdef object aborted_ranges              # transaction_index.AbortedRanges, made at first use
 
     cdef SegmentWriter writer               # used only with the writer lock held
     cdef Flusher flusher                    # used only with the flush lock held
@@ -49,6 +52,8 @@ cdef class Log:
     cdef raise_refused(self, int64_t result, int64_t expected_offset, int64_t log_end_offset)
     cdef int check_keys(self, bint lacks_key) except -1
     cdef int64_t append_raw(self, uint8_t *batch, size_t size, int64_t expected_offset) except -1
+    cdef int64_t append_within(self, uint8_t *batch, size_t size, int64_t expected_offset,
+                               int64_t lock_timeout_ms) except -1
     cdef int64_t flush_to(self, int64_t offset) except -1
     cdef uint64_t load_commit(self, pl_commit *commit) except? 0
     cdef uint64_t load_seq(self) noexcept nogil

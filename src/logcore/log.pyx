@@ -31,6 +31,7 @@ from logcore.producers cimport Producers
 from logcore.reader cimport LogReader
 from logcore.segment cimport SegmentMap
 from logcore.shared cimport SharedState, fork_count
+from logcore.slices cimport find_slice
 from logcore.writer cimport POISONED, WRONG_OFFSET, SegmentWriter
 
 from logcore import (
@@ -50,6 +51,7 @@ DELETE_ATTEMPTS = 100   # 10 ms apart
 MAPPED_SEGMENTS = 16   # kept mapped by one handle; readers keep theirs beyond that
 
 cdef int64_t SLICE_NS = 50_000_000      # between two looks at pending signals
+cdef int64_t MAX_OFFSET = 0x7fffffffffffffff
 
 
 cdef int _check_client_batch(const uint8_t *data, size_t size, pl_batch *header) except -1:
@@ -134,6 +136,8 @@ cdef class Log:
         self.directory_fd = -1
         self.users = 0
         self.maps.clear()
+        self.places = None
+        self.aborted_ranges = None
         self.segments_generation = -1
         self.shared = SharedState(os.path.join(self.path, layout.STATE_FILE))
         memset(&self.fixed_commit, 0, sizeof(self.fixed_commit))
@@ -250,6 +254,7 @@ cdef class Log:
         self.known_producers.forget()
         self.directory_fd = -1
         self.maps.clear()
+        self.places = None
         self.shared.close()
 
     def __enter__(self):
@@ -373,7 +378,13 @@ cdef class Log:
 
         The last offset is the marker's. Source: Kafka UnifiedLog.collectAbortedTransactions.
         """
-        return transaction_index.collect(self, first_offset, end_offset)
+        cdef pl_commit commit
+        self.load_commit(&commit)
+        if commit.producer_batch_count == 0:
+            return []   # no producer with an id has ever written here
+        if self.aborted_ranges is None:
+            self.aborted_ranges = transaction_index.AbortedRanges()
+        return self.aborted_ranges.between(self, first_offset, end_offset)
 
     # ---- append ----
 
@@ -424,6 +435,12 @@ cdef class Log:
 
     cdef int64_t append_raw(self, uint8_t *batch, size_t size, int64_t expected_offset) except -1:
         """Append a sealed batch; its base offset, epoch and maybe timestamp are written into it."""
+        return self.append_within(batch, size, expected_offset, self.lock_timeout_ms)
+
+    cdef int64_t append_within(self, uint8_t *batch, size_t size, int64_t expected_offset,
+                               int64_t lock_timeout_ms) except -1:
+        """The same, with how long to wait for who has the writer lock and is alive."""
+        cdef int64_t slice_ns = min(SLICE_NS, lock_timeout_ms * 1_000_000)
         cdef int64_t result = 0, now_ms
         cdef int64_t log_end_offset = 0
         cdef uint64_t owner = 0
@@ -441,12 +458,13 @@ cdef class Log:
         try:
             pl_load_batch(batch, &header)
             if header.producer_id >= 0:
-                return self.known_producers.append(self, batch, size, &header, expected_offset)
+                return self.known_producers.append(self, batch, size, &header, expected_offset,
+                                                   lock_timeout_ms)
             shared = self.shared
             state = shared.state
             while True:
                 with nogil:
-                    status = pl_lock_writer(state, shared.fd, shared.self_word, SLICE_NS, &owner)
+                    status = pl_lock_writer(state, shared.fd, shared.self_word, slice_ns, &owner)
                     if status >= 0:
                         now_ms = pl_wall_clock_ms()
                         result = self.writer.append(state, batch, size, expected_offset, now_ms,
@@ -460,9 +478,9 @@ cdef class Log:
                     break
                 self.check_waiting()
                 if deadline_ns == 0:
-                    deadline_ns = pl_clock_ns() + self.lock_timeout_ms * 1_000_000 - SLICE_NS
-                if pl_clock_ns() > deadline_ns:
-                    raise shared.lock_timeout(owner, self.lock_timeout_ms)
+                    deadline_ns = pl_clock_ns() + lock_timeout_ms * 1_000_000 - slice_ns
+                if pl_clock_ns() >= deadline_ns:
+                    raise shared.lock_timeout(owner, lock_timeout_ms)
         finally:
             self.leave()
         if result >= 0:
@@ -513,6 +531,11 @@ cdef class Log:
     cdef bint is_deleted(self) noexcept:
         """True when the partition's folder was deleted, or is about to be."""
         return self.is_live and pl_load_io_error(self.shared.state) == errno.ENOENT
+
+    @property
+    def was_deleted(self):
+        """Whether the partition's folder was deleted, or is about to be."""
+        return self.is_deleted()
 
     def mark_deleted(self):
         """Make every handle on the partition refuse appends: its folder is about to go."""
@@ -637,6 +660,25 @@ cdef class Log:
         """
         return LogReader(self, offset, max_bytes).read_batches(max_bytes)
 
+    def read_slice(self, int64_t offset, int64_t max_bytes, int64_t end_offset=MAX_OFFSET, *,
+                   bint at_least_one=True):
+        """Whole batches from the one that holds `offset` on, not copied: see slices.Slice.
+
+        Args:
+            offset: first wanted.
+            max_bytes: of the slice; it ends with a segment in any case.
+            end_offset: batches that begin there or later are left out.
+            at_least_one: the first batch is in it however large it is.
+
+        Returns:
+            A Slice, or None when there is no batch to put into it.
+
+        Raises:
+            OffsetOutOfRangeError: not within [log_start_offset, log_end_offset].
+            CorruptRecordError: the first batch is not sound.
+        """
+        return find_slice(self, offset, max_bytes, end_offset, at_least_one)
+
     def read_columns(self, int64_t offset, int64_t max_records=65536, int64_t max_bytes=64 << 20,
                      *, bint read_committed=False):
         """Records as numpy arrays of offsets, timestamps and the places of keys and values.
@@ -654,6 +696,13 @@ cdef class Log:
         Source: Kafka UnifiedLog.fetchOffsetByTimestamp.
         """
         return timestamps.find_timestamp(self, timestamp_ms)
+
+    def max_timestamp(self):
+        """(offset, timestamp_ms) of the first record with the largest time, None without records.
+
+        Source: Kafka UnifiedLog.fetchOffsetByTimestamp, ListOffsetsRequest.MAX_TIMESTAMP.
+        """
+        return timestamps.find_largest(self)
 
     def segments(self):
         """retention.SegmentInfo of each segment, oldest first."""

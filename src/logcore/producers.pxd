@@ -14,7 +14,7 @@ cdef class Producers:
     cdef int64_t expiry_due_ms
 
     cdef int64_t append(self, Log log, uint8_t *data, size_t size, pl_batch *batch,
-                        int64_t expected_offset) except? -1
+                        int64_t expected_offset, int64_t lock_timeout_ms) except? -1
     cdef int64_t _append_locked(self, Log log, pl_commit *commit, uint8_t *data, size_t size,
                                 pl_batch *batch, int64_t expected_offset, int64_t now_ms,
                                 int64_t *log_end_offset) noexcept nogil

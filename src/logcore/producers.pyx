@@ -75,7 +75,7 @@ cdef class Producers:
     # ---- append ----
 
     cdef int64_t append(self, Log log, uint8_t *data, size_t size, pl_batch *batch,
-                        int64_t expected_offset) except? -1:
+                        int64_t expected_offset, int64_t lock_timeout_ms) except? -1:
         """Append a sealed batch that has a producer id: its offset, or the writer's codes.
 
         Raises what a broker answers a producer that is not in step.
@@ -85,12 +85,13 @@ cdef class Producers:
         cdef pl_commit commit
         cdef uint64_t owner = 0
         cdef int64_t result = 0, log_end_offset = 0, now_ms = 0, deadline_ns = 0
+        cdef int64_t slice_ns = min(SLICE_NS, lock_timeout_ms * 1_000_000)
         cdef int status
         cdef bint is_stale
         while True:
             is_stale = False
             with nogil:
-                status = pl_lock_writer(state, shared.fd, shared.self_word, SLICE_NS, &owner)
+                status = pl_lock_writer(state, shared.fd, shared.self_word, slice_ns, &owner)
                 if status >= 0:
                     now_ms = pl_wall_clock_ms()
                     pl_read_commit(state, &commit)
@@ -105,9 +106,9 @@ cdef class Producers:
                 break
             log.check_waiting()
             if deadline_ns == 0:
-                deadline_ns = pl_clock_ns() + log.lock_timeout_ms * 1_000_000 - SLICE_NS
-            if pl_clock_ns() > deadline_ns:
-                raise shared.lock_timeout(owner, log.lock_timeout_ms)
+                deadline_ns = pl_clock_ns() + lock_timeout_ms * 1_000_000 - slice_ns
+            if pl_clock_ns() >= deadline_ns:
+                raise shared.lock_timeout(owner, lock_timeout_ms)
         if is_stale:
             try:
                 self._catch_up(log, &commit)

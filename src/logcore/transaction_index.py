@@ -6,6 +6,7 @@ the entries of that segment and all after it. Source: Kafka TransactionIndex, Ab
 
 import os
 import struct
+import threading
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
@@ -102,28 +103,57 @@ def are_sound(folder: str) -> bool:
     return True
 
 
-def collect(log: "Log", first_offset: int, end_offset: int) -> list[Aborted]:
-    """The aborted transactions of a log that reach into [first_offset, end_offset)."""
-    while True:
-        commit = log.commit()
-        found = _collect(log, commit["log_end_offset"], first_offset, end_offset)
-        if log.commit()["segment_list_generation"] == commit["segment_list_generation"]:
-            return found  # no segment, and no index with it, went meanwhile
+class AbortedRanges:
+    """The aborted transactions of a log, read once, then as its last index grows. Thread-safe."""
 
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._generation = -1
+        self._bases: list[int] = []
+        self._entries: dict[int, list[tuple[int, int, int, int]]] = {}  # by base offset
+        self._known_until = -1
 
-def _collect(log: "Log", log_end_offset: int, first_offset: int, end_offset: int) -> list[Aborted]:
-    bases = log._bases()
-    begin = max((base for base in bases if base <= first_offset), default=0)
-    found = []
-    for base_offset in bases:
-        if base_offset < begin:
-            continue
-        for producer_id, first, last, stable in read(path_of(log.path, base_offset)):
-            if last >= first_offset and first < end_offset and last < log_end_offset:
-                found.append((producer_id, first, last))
-            if stable >= end_offset:
-                return found
-    return found
+    def between(self, log: "Log", first_offset: int, end_offset: int) -> list[Aborted]:
+        """The aborted transactions that reach into [first_offset, end_offset).
+
+        Raises:
+            CorruptRecordError: an index is damaged.
+        """
+        with self._lock:
+            while True:
+                commit = log.commit()
+                self._catch_up(log, commit["segment_list_generation"], commit["log_end_offset"])
+                if log.commit()["segment_list_generation"] == self._generation:
+                    break  # no segment, and no index with it, went meanwhile
+            return self._collect(first_offset, end_offset)
+
+    def _catch_up(self, log: "Log", generation: int, log_end_offset: int) -> None:
+        if generation != self._generation:
+            self._bases, self._entries, self._known_until = log._bases(), {}, -1
+        if log_end_offset <= self._known_until:
+            return
+        for base_offset in self._bases[-1:] if self._entries else self._bases:
+            known = self._entries.get(base_offset, [])
+            path = path_of(log.path, base_offset)
+            if os.path.exists(path):
+                fresh = read(path, len(known) * ENTRY_SIZE)
+                # What a marker that is not in the log left is cut by the next writer.
+                known += [entry for entry in fresh if entry[2] < log_end_offset]
+            self._entries[base_offset] = known
+        self._generation, self._known_until = generation, log_end_offset
+
+    def _collect(self, first_offset: int, end_offset: int) -> list[Aborted]:
+        begin = max((base for base in self._bases if base <= first_offset), default=0)
+        found = []
+        for base_offset in self._bases:
+            if base_offset < begin:
+                continue
+            for producer_id, first, last, stable in self._entries.get(base_offset, ()):
+                if last >= first_offset and first < end_offset:
+                    found.append((producer_id, first, last))
+                if stable >= end_offset:
+                    return found
+        return found
 
 
 class AbortedTransactions:
