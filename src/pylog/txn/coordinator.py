@@ -29,14 +29,17 @@ from logcore.errors import LogClosedError, LogError, ReadOnlyError
 from logcore.log import Log
 from logcore.shared import boot_id
 from pylog.errors import KafkaError, KafkaException, from_log_error
+from pylog.folder_errors import refuse
 from pylog.txn import states
 from pylog.txn.coordinator_lock import DEFAULT_TIMEOUT_S, CoordinatorLock, refuse_forked
 from pylog.txn.markers import EndOlder, write_marker, write_markers
 from pylog.txn.producer_ids import ProducerIds
 from pylog.txn.states import (
     MAX_PRODUCER_EPOCH,
+    MAX_TIMEOUT_MS,
     NO_PRODUCER_ID,
     PREPARED,
+    TRANSACTION_VERSION,
     Partition,
     TransactionMetadata,
     TransactionState,
@@ -88,7 +91,14 @@ class TransactionCoordinator:
     # ---- what producers ask for ----
 
     def init_producer_id(
-        self, transactional_id: str, timeout_ms: int, timeout_s: float = DEFAULT_TIMEOUT_S
+        self,
+        transactional_id: str,
+        timeout_ms: int,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        *,
+        expected: tuple[int, int] | None = None,
+        is_remote: bool = False,
+        max_timeout_ms: int = MAX_TIMEOUT_MS,
     ) -> tuple[int, int]:
         """A producer comes up: those before it are fenced, what they left open is ended.
 
@@ -96,16 +106,22 @@ class TransactionCoordinator:
             transactional_id: of the producer.
             timeout_ms: how long its transactions may stay open.
             timeout_s: how long to wait for the folder's lock.
+            expected: (producer_id, producer_epoch) of a producer that goes on after an error.
+            is_remote: it is a client of a server: this process does not vouch for its life.
+            max_timeout_ms: the longest timeout that is taken.
 
         Returns:
             (producer_id, producer_epoch) to write with.
 
         Raises:
-            KafkaException: INVALID_TRANSACTION_TIMEOUT, or what writing the log raised.
+            KafkaException: INVALID_TRANSACTION_TIMEOUT, PRODUCER_FENCED (not the one expected), or
+                what writing the log raised.
         """
-        states.check_initialize(transactional_id, timeout_ms)
+        states.check_initialize(transactional_id, timeout_ms, max_timeout_ms)
         with self._deciding(timeout_s, create=True):
             metadata = self._log.transactions.get(transactional_id)
+            if metadata is not None:
+                states.check_expected(metadata, expected)
             if metadata is not None and metadata.is_open:
                 metadata = self._finish(metadata)
             new_id = NO_PRODUCER_ID
@@ -113,13 +129,21 @@ class TransactionCoordinator:
                 metadata = states.create(transactional_id, self._ids.take(), timeout_ms)
             elif states.needs_producer_id(metadata) or self._is_of_earlier_boot(transactional_id):
                 new_id = self._ids.take()
-            metadata = states.initialize(metadata, timeout_ms, self._clock_ms(), new_id)
-            self._lock.claim(metadata.producer_id, metadata.producer_epoch)
+            metadata = states.initialize(
+                metadata, timeout_ms, self._clock_ms(), new_id, expected, is_remote
+            )
+            if not is_remote:
+                self._lock.claim(metadata.producer_id, metadata.producer_epoch)
             self._write(metadata)
         return metadata.producer_id, metadata.producer_epoch
 
     def add_partitions(
-        self, transactional_id: str, producer_id: int, epoch: int, partitions: Iterable[Partition]
+        self,
+        transactional_id: str,
+        producer_id: int,
+        epoch: int,
+        partitions: Iterable[Partition],
+        client_transaction_version: int = TRANSACTION_VERSION,
     ) -> None:
         """Take partitions into the open transaction; the first begins it.
 
@@ -130,7 +154,12 @@ class TransactionCoordinator:
         with self._deciding():
             metadata = self._known(transactional_id, producer_id)
             grown = states.add_partitions(
-                metadata, producer_id, epoch, partitions, self._clock_ms()
+                metadata,
+                producer_id,
+                epoch,
+                partitions,
+                self._clock_ms(),
+                client_transaction_version,
             )
             if grown is not metadata:
                 self._write(grown)
@@ -143,6 +172,7 @@ class TransactionCoordinator:
         is_commit: bool,
         *,
         is_durable: bool,
+        raises_epoch: bool = True,
         timeout_s: float = DEFAULT_TIMEOUT_S,
     ) -> tuple[int, int]:
         """Commit or abort the open transaction. May be called again after an error.
@@ -153,6 +183,7 @@ class TransactionCoordinator:
             epoch: that it wrote with.
             is_commit: False aborts.
             is_durable: the decision is on the disk before a marker follows from it.
+            raises_epoch: False for a client of a server that keeps its epoch.
             timeout_s: how long to wait for the folder's lock.
 
         Returns:
@@ -164,39 +195,49 @@ class TransactionCoordinator:
         """
         identity = (producer_id, epoch)
         with self._deciding(timeout_s):
-            metadata = self._decide(transactional_id, identity, is_commit)
+            metadata = self._decide(transactional_id, identity, is_commit, raises_epoch)
             if metadata.is_open and not is_durable:
                 metadata = self._complete(metadata)
         if metadata.is_open:
             self._log.flush(transactional_id)
             with self._deciding(timeout_s):
                 metadata = self._known(transactional_id, producer_id)
-                if metadata.state in PREPARED and metadata.producer_epoch == epoch + 1:
+                if metadata.state in PREPARED and metadata.batch_epoch == epoch:
                     metadata = self._complete(metadata)
                 else:  # somebody did it for us, if nobody came up in our place
-                    metadata = self._decide(transactional_id, identity, is_commit)
+                    metadata = self._decide(transactional_id, identity, is_commit, raises_epoch)
+        if metadata.is_remote:
+            return metadata.producer_id, metadata.producer_epoch
         if not self._lock.has(metadata.producer_id, metadata.producer_epoch):
             self._lock.claim(metadata.producer_id, metadata.producer_epoch)
         self._lock.release(*identity)
         return metadata.producer_id, metadata.producer_epoch
 
     def _decide(
-        self, transactional_id: str, identity: tuple[int, int], is_commit: bool
+        self,
+        transactional_id: str,
+        identity: tuple[int, int],
+        is_commit: bool,
+        raises_epoch: bool,
     ) -> TransactionMetadata:
         """The transaction in a Prepare state, or complete when its end is asked for again."""
         metadata = self._known(transactional_id, identity[0])
+        now_ms = self._clock_ms()
         next_id = NO_PRODUCER_ID
-        if metadata.is_epoch_exhausted and metadata.state not in PREPARED:
+        if raises_epoch and metadata.is_epoch_exhausted and metadata.state not in PREPARED:
             next_id = self._ids.take()
         try:
-            decided = states.end(metadata, *identity, is_commit, self._clock_ms(), next_id)
+            if raises_epoch:
+                decided = states.end(metadata, *identity, is_commit, now_ms, next_id)
+            else:
+                decided = states.end_classic(metadata, *identity, is_commit, now_ms)
         except KafkaException as error:
             if error.args[0] != KafkaError.CONCURRENT_TRANSACTIONS:
                 raise
             return metadata  # decided so before: go on
         if decided is not metadata:
-            # Alive under the new epoch before anybody can see it.
-            self._lock.claim(decided.producer_id, decided.producer_epoch)
+            if not decided.is_remote:  # alive under the new epoch before anybody can see it
+                self._lock.claim(decided.producer_id, decided.producer_epoch)
             self._write(decided)
         return decided
 
@@ -250,6 +291,8 @@ class TransactionCoordinator:
 
     def _is_abandoned(self, transactional_id: str, now_ms: int) -> bool:
         metadata = self._log.transactions[transactional_id]
+        if metadata.is_remote and metadata.state == TransactionState.ONGOING:
+            return states.has_timed_out(metadata, now_ms)
         if not self._lock.is_alive(metadata.producer_id, metadata.producer_epoch):
             return True
         if metadata.state in PREPARED:  # alive, and stuck half-way
@@ -296,7 +339,7 @@ class TransactionCoordinator:
                 return []
             self._log.catch_up()
             known = {
-                (metadata.producer_id, metadata.producer_epoch - (metadata.state in PREPARED))
+                (metadata.producer_id, metadata.batch_epoch)
                 for metadata in self._log.transactions.values()
                 if metadata.is_open and partition in metadata.partitions
             }
@@ -313,7 +356,8 @@ class TransactionCoordinator:
                 metadata.producer_id,
                 metadata.producer_epoch,
             ):
-                is_commit |= metadata.state in (
+                # Where a client keeps its epoch, it is another transaction's, with its marker.
+                is_commit |= metadata.client_transaction_version > 0 and metadata.state in (
                     TransactionState.PREPARE_COMMIT,
                     TransactionState.COMPLETE_COMMIT,
                 )
@@ -333,6 +377,14 @@ class TransactionCoordinator:
                 return {}
             self._log.catch_up()
             return dict(self._log.transactions)
+
+    def find(self, transactional_id: str) -> TransactionMetadata | None:
+        """How one transactional id stands now, None for one that is not known. Raises as above."""
+        with self._lock.threads:
+            if not self._open(create=False):
+                return None
+            self._log.catch_up()
+            return self._log.transactions.get(transactional_id)
 
     def now_ms(self) -> int:
         """The time by which transactions are late."""
@@ -373,7 +425,8 @@ class TransactionCoordinator:
         if self._log_dir.is_read_only:
             raise from_log_error(ReadOnlyError(f"{self._log_dir.path}: opened for reading only"))
         with self._lock.threads:
-            self._open(create=create)
+            if not self._open(create=create):
+                refuse(KafkaError.INVALID_PRODUCER_ID_MAPPING, "there are no transactional ids")
             self._lock.take(timeout_s)
             try:
                 self._log.catch_up()

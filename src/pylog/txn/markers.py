@@ -6,6 +6,10 @@ after a crash of the machine, where more of a partition may have survived than o
 is written twice, and no later transaction is ended by a marker of an earlier one. Nor the other way
 round: an earlier one whose marker was lost is ended first, as it was decided.
 
+A client of a server that keeps its epoch (states.end_classic) has markers of its batches' epoch.
+Then a partition has the marker when no transaction is open in it; and since epochs do not tell its
+transactions apart, markers are made durable before the next one can begin.
+
 Source: Kafka TransactionMarkerChannelManager, ProducerAppendInfo.appendEndTxnMarker.
 """
 
@@ -40,6 +44,7 @@ def write_markers(
     Raises:
         KafkaException: a marker could not be written; those before it are. Call again.
     """
+    has_raised = metadata.batch_epoch != metadata.producer_epoch
     is_commit = metadata.state == TransactionState.PREPARE_COMMIT
     for partition in sorted(metadata.partitions):
         log = log_dir.known_log(*partition)
@@ -47,7 +52,18 @@ def write_markers(
         if not is_written:
             log = find_log(log_dir, partition)
             if log is not None:
-                _write_one(log, metadata, is_commit, end_older)
+                is_written = _write_one(log, metadata, is_commit, end_older)
+        if log is not None and is_written and not has_raised:
+            _flush(log)
+
+
+def _flush(log: Log) -> None:
+    try:
+        log.flush()
+    except LogClosedError:
+        pass  # deleted meanwhile
+    except LogError as error:
+        raise from_log_error(error) from error
 
 
 def _write_one(
@@ -57,10 +73,13 @@ def _write_one(
         for info in log.producers():
             if info.producer_id != metadata.producer_id:
                 continue
-            if info.producer_epoch >= metadata.producer_epoch:
+            is_open = info.transaction_first_offset >= 0
+            if info.producer_epoch > metadata.batch_epoch:
                 return True
-            is_older = info.producer_epoch < metadata.producer_epoch - 1
-            if is_older and info.transaction_first_offset >= 0:
+            keeps_epoch = metadata.batch_epoch == metadata.producer_epoch
+            if keeps_epoch and info.producer_epoch == metadata.batch_epoch and not is_open:
+                return True
+            if info.producer_epoch < metadata.batch_epoch and is_open:
                 end_older(log, info.producer_id, info.producer_epoch)
     timestamp_ms = metadata.last_update_timestamp_ms
     return write_marker(log, metadata.producer_id, metadata.producer_epoch, is_commit, timestamp_ms)

@@ -26,6 +26,7 @@ wrote. All numbers big-endian; a uvarint is a compact length, of an array or str
       1                                              int64    next_producer_id
       2                                              int16    client_transaction_version
       3                                              int16    next_producer_epoch, not used here
+      10000                                          int8     1: is_remote, our own
 
 A tagged field with its default is left out; one that is not known is passed over. A null value is a
 transactional id that has expired.
@@ -57,6 +58,7 @@ _INT = struct.Struct(">i")
 _SMALL = [bytes((number,)) for number in range(0x80)]
 _USUAL_TAGGED = struct.Struct(">BBBqBBh")
 _PREVIOUS_PRODUCER_ID, _NEXT_PRODUCER_ID, _CLIENT_TRANSACTION_VERSION = 0, 1, 2
+_IS_REMOTE = 10000  # far from the tags that Kafka gives out, which has no name for it
 
 
 # ---- write --------------------------------------------------------------------------------------
@@ -129,7 +131,8 @@ def _encode_partitions_1(partitions: frozenset[Partition] | None) -> bytes:
 
 def _encode_tagged(metadata: TransactionMetadata) -> bytes:
     previous_id, version = metadata.previous_producer_id, metadata.client_transaction_version
-    if previous_id != NO_PRODUCER_ID and metadata.next_producer_id == NO_PRODUCER_ID and version:
+    is_usual = metadata.next_producer_id == NO_PRODUCER_ID and not metadata.is_remote
+    if is_usual and previous_id != NO_PRODUCER_ID and version:
         return _USUAL_TAGGED.pack(2, _PREVIOUS_PRODUCER_ID, 8, previous_id, 2, 2, version)
     fields = []
     for tag, producer_id in (
@@ -140,6 +143,8 @@ def _encode_tagged(metadata: TransactionMetadata) -> bytes:
             fields.append(bytes((tag, 8)) + producer_id.to_bytes(8, "big"))
     if version:
         fields.append(bytes((_CLIENT_TRANSACTION_VERSION, 2)) + version.to_bytes(2, "big"))
+    if metadata.is_remote:
+        fields.append(_uvarint(_IS_REMOTE) + b"\x01\x01")
     return bytes((len(fields),)) + b"".join(fields)
 
 
@@ -207,6 +212,7 @@ def decode_value(transactional_id: str, value: bytes) -> TransactionMetadata:
         previous_producer_id=_tagged_int(fields, tagged, _PREVIOUS_PRODUCER_ID, 8, NO_PRODUCER_ID),
         next_producer_id=_tagged_int(fields, tagged, _NEXT_PRODUCER_ID, 8, NO_PRODUCER_ID),
         client_transaction_version=_tagged_int(fields, tagged, _CLIENT_TRANSACTION_VERSION, 2, 0),
+        is_remote=bool(_tagged_int(fields, tagged, _IS_REMOTE, 1, 0)),
     )
 
 

@@ -13,7 +13,9 @@
 A step takes a TransactionMetadata and what happened, times and new ids included, and returns the
 next one, or raises KafkaException with the code that Kafka's coordinator answers. Files, clocks and
 locks are the caller's. Whatever ends a transaction raises the producer epoch by one (KIP-890): the
-markers carry the raised epoch, so a batch of the ended transaction that comes late is refused.
+markers carry the raised epoch, so a batch of the ended transaction that comes late is refused. Only
+clients of a server that know nothing of this keep their epoch when they end their own
+(`end_classic`): the server holds back what comes late.
 
 PrepareEpochFence, which Kafka never writes either, is passed through in one step (`fence`).
 
@@ -31,6 +33,7 @@ NO_PRODUCER_EPOCH = -1
 NO_TIMESTAMP = -1
 MAX_PRODUCER_EPOCH = 32767
 TRANSACTION_VERSION = 2  # KIP-890, part 2: each end raises the epoch
+CLASSIC_TRANSACTION_VERSION = 0  # and before
 
 MAX_TIMEOUT_MS = 15 * 60 * 1000  # Kafka's transaction.max.timeout.ms
 EXPIRATION_MS = 7 * 24 * 60 * 60 * 1000  # Kafka's transactional.id.expiration.ms
@@ -77,7 +80,10 @@ class TransactionMetadata(NamedTuple):
         previous_producer_id: the producer id before the last step.
         next_producer_id: in a Prepare state whose epoch is the last one: the id to go on with.
         last_producer_epoch: that a client may repeat a request with; not written to the log.
-        client_transaction_version: 2: the client takes its next epoch from the end's answer.
+        client_transaction_version: 2: the client takes its next epoch from the end's answer. In a
+            Prepare state: whether the epoch has been raised.
+        is_remote: the producer is a client of a server, and may live when the server does not: only
+            its timeout ends its transaction. Not a field of Kafka's.
     """
 
     transactional_id: str
@@ -92,6 +98,7 @@ class TransactionMetadata(NamedTuple):
     next_producer_id: int = NO_PRODUCER_ID
     last_producer_epoch: int = NO_PRODUCER_EPOCH
     client_transaction_version: int = TRANSACTION_VERSION
+    is_remote: bool = False
 
     @property
     def is_epoch_exhausted(self) -> bool:
@@ -102,6 +109,12 @@ class TransactionMetadata(NamedTuple):
     def is_open(self) -> bool:
         """Whether the transaction is not over: it holds readers back."""
         return self.state == TransactionState.ONGOING or self.state in PREPARED
+
+    @property
+    def batch_epoch(self) -> int:
+        """The epoch of the batches of the open transaction."""
+        is_raised = self.state in PREPARED and self.client_transaction_version
+        return self.producer_epoch - 1 if is_raised else self.producer_epoch
 
 
 def _refuse(code: int, message: str) -> NoReturn:
@@ -126,7 +139,9 @@ def create(transactional_id: str, producer_id: int, timeout_ms: int) -> Transact
     return TransactionMetadata(transactional_id, producer_id, NO_PRODUCER_EPOCH, timeout_ms)
 
 
-def check_initialize(transactional_id: str, timeout_ms: int) -> None:
+def check_initialize(
+    transactional_id: str, timeout_ms: int, max_timeout_ms: int = MAX_TIMEOUT_MS
+) -> None:
     """Check what a producer comes up with.
 
     Raises:
@@ -134,10 +149,11 @@ def check_initialize(transactional_id: str, timeout_ms: int) -> None:
     """
     if not transactional_id:
         _refuse(KafkaError.INVALID_REQUEST, "transactional.id must not be empty")
-    if not 0 < timeout_ms <= MAX_TIMEOUT_MS:
+    if not 0 < timeout_ms <= max_timeout_ms:
         _refuse(
             KafkaError.INVALID_TRANSACTION_TIMEOUT,
-            f"transaction.timeout.ms={timeout_ms} is over the maximum allowed, {MAX_TIMEOUT_MS}",
+            f"transaction.timeout.ms={timeout_ms} is not within 1 and the maximum allowed, "
+            f"{max_timeout_ms}",
         )
 
 
@@ -156,6 +172,7 @@ def initialize(
     now_ms: int,
     new_producer_id: int = NO_PRODUCER_ID,
     expected: tuple[int, int] | None = None,
+    is_remote: bool = False,
 ) -> TransactionMetadata:
     """A producer comes up: it gets an epoch of its own, and those before it are fenced.
 
@@ -165,6 +182,7 @@ def initialize(
         now_ms: time since 1970.
         new_producer_id: given, the producer goes on with this id and epoch 0.
         expected: (producer_id, producer_epoch) of a producer that goes on after an error.
+        is_remote: it is a client of a server.
 
     Raises:
         KafkaException: CONCURRENT_TRANSACTIONS (the one before is not over), PRODUCER_FENCED (not
@@ -176,8 +194,7 @@ def initialize(
         _refuse(KafkaError.CONCURRENT_TRANSACTIONS, f"{_describe(metadata)}: try again")
     bumped = metadata.producer_epoch + 1
     producer_id, epoch, last_epoch = metadata.producer_id, bumped, NO_PRODUCER_EPOCH
-    if expected is not None and metadata.producer_epoch != NO_PRODUCER_EPOCH:
-        _check_expected(metadata, expected)
+    check_expected(metadata, expected)
     if new_producer_id != NO_PRODUCER_ID:
         producer_id, epoch = new_producer_id, 0
         if expected is not None:
@@ -198,10 +215,18 @@ def initialize(
         partitions=frozenset(),
         start_timestamp_ms=NO_TIMESTAMP,
         last_update_timestamp_ms=now_ms,
+        is_remote=is_remote,
     )
 
 
-def _check_expected(metadata: TransactionMetadata, expected: tuple[int, int]) -> None:
+def check_expected(metadata: TransactionMetadata, expected: tuple[int, int] | None) -> None:
+    """Check that a producer that goes on after an error is the one that came up last.
+
+    Raises:
+        KafkaException: PRODUCER_FENCED.
+    """
+    if expected is None or metadata.producer_epoch == NO_PRODUCER_EPOCH:
+        return
     producer_id, epoch = expected
     is_known = producer_id == metadata.producer_id or (
         producer_id == metadata.previous_producer_id and epoch >= MAX_PRODUCER_EPOCH - 1
@@ -246,6 +271,7 @@ def add_partitions(
     epoch: int,
     partitions: Iterable[Partition],
     now_ms: int,
+    client_transaction_version: int = TRANSACTION_VERSION,
 ) -> TransactionMetadata:
     """Take partitions into the transaction, and begin one if none is open.
 
@@ -271,7 +297,7 @@ def add_partitions(
         partitions=grown,
         start_timestamp_ms=metadata.start_timestamp_ms if is_begun else now_ms,
         last_update_timestamp_ms=now_ms,
-        client_transaction_version=TRANSACTION_VERSION,
+        client_transaction_version=client_transaction_version,
     )
 
 
@@ -318,15 +344,46 @@ def end(
         _refuse_fenced(metadata, producer_id, epoch)
     if state == TransactionState.ONGOING:
         return _prepare(metadata, is_commit, now_ms, next_producer_id)
-    if state in PREPARED:
-        if (state == TransactionState.PREPARE_COMMIT) == is_commit:
-            _refuse(KafkaError.CONCURRENT_TRANSACTIONS, f"{_describe(metadata)}: try again")
-    elif is_repeated and not is_current:
-        done = TransactionState.COMPLETE_COMMIT if is_commit else TransactionState.COMPLETE_ABORT
-        if state == done:
-            return metadata
-    elif not is_commit:  # nothing was written: the epoch is raised all the same
+    if state in RESTING and not (is_repeated and not is_current) and not is_commit:
+        # nothing was written: the epoch is raised all the same
         return _prepare(metadata, False, now_ms, next_producer_id)
+    if state not in RESTING or (is_repeated and not is_current):
+        return _end_again(metadata, is_commit)
+    _refuse_end(metadata, is_commit)
+
+
+def end_classic(
+    metadata: TransactionMetadata, producer_id: int, epoch: int, is_commit: bool, now_ms: int
+) -> TransactionMetadata:
+    """As `end`, for a client that goes on with the epoch it has.
+
+    Raises:
+        KafkaException: as `end` does, and INVALID_TXN_STATE also for an abort of nothing.
+    """
+    check_producer(metadata, producer_id, epoch)
+    if metadata.state != TransactionState.ONGOING:
+        return _end_again(metadata, is_commit)
+    return metadata._replace(
+        last_producer_epoch=NO_PRODUCER_EPOCH,
+        previous_producer_id=metadata.producer_id,
+        state=TransactionState.PREPARE_COMMIT if is_commit else TransactionState.PREPARE_ABORT,
+        last_update_timestamp_ms=now_ms,
+        client_transaction_version=CLASSIC_TRANSACTION_VERSION,
+    )
+
+
+def _end_again(metadata: TransactionMetadata, is_commit: bool) -> TransactionMetadata:
+    """Answer an end that has been decided before."""
+    state = metadata.state
+    if state in PREPARED and (state == TransactionState.PREPARE_COMMIT) == is_commit:
+        _refuse(KafkaError.CONCURRENT_TRANSACTIONS, f"{_describe(metadata)}: try again")
+    done = TransactionState.COMPLETE_COMMIT if is_commit else TransactionState.COMPLETE_ABORT
+    if state != done:
+        _refuse_end(metadata, is_commit)
+    return metadata
+
+
+def _refuse_end(metadata: TransactionMetadata, is_commit: bool) -> NoReturn:
     _refuse(
         KafkaError.INVALID_TXN_STATE,
         f"{_describe(metadata)}: it cannot be {'committed' if is_commit else 'aborted'}",

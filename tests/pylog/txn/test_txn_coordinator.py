@@ -309,3 +309,46 @@ def test_transactions_of_a_read_only_folder_are_seen_and_not_changed(folder):
         assert [each.transactional_id for each in admin.list_transactions().result()] == ["x"]
         error = admin.fence_producers(["x"])["x"].exception().args[0]
         assert error == KafkaError._READ_ONLY
+
+
+# ---- clients of a server ------------------------------------------------------------------------
+
+
+def test_a_transaction_of_a_servers_client_is_ended_by_its_timeout_alone(coordinator, log_dir):
+    identity = coordinator.init_producer_id("x", 60_000, is_remote=True)
+    coordinator.add_partitions("x", *identity, [P0], states.CLASSIC_TRANSACTION_VERSION)
+    write_batch(log_dir, *identity, "open")
+    coordinator.complete_abandoned()  # no process vouches for it
+    assert coordinator.find("x").state == S.ONGOING
+    assert log_dir.partition(*P0).last_stable_offset == 0
+    late = TransactionCoordinator(log_dir, lambda: coordinator.now_ms() + 60_000)
+    late.complete_abandoned()
+    assert coordinator.find("x").state == S.COMPLETE_ABORT
+    assert coordinator.find("x").producer_epoch == identity[1] + 1
+    assert committed(log_dir) == []
+    late.close()
+
+
+def test_what_a_servers_client_decided_is_finished_by_whoever_comes(coordinator, log_dir):
+    producer_id = log_dir.attached(ProducerIds).take()
+    write_batch(log_dir, producer_id, 4, "kept")
+    fields = {"client_transaction_version": 0, "is_remote": True}
+    for _ in range(2):  # the second time with the marker, and without the record that says so
+        write_states(coordinator, metadata(producer_id, 4, S.PREPARE_COMMIT, **fields))
+        coordinator.complete_abandoned()
+        assert coordinator.find("x").state == S.COMPLETE_COMMIT
+        assert coordinator.find("x").producer_epoch == 4
+        assert log_dir.partition(*P0).log_end_offset == 2
+    assert log_dir.partition(*P0).durable_offset == 2  # before the record that it is over
+    assert committed(log_dir) == ["kept"]
+
+
+def test_a_client_that_goes_on_after_an_error_must_be_the_one_that_came_up_last(coordinator):
+    first = coordinator.init_producer_id("x", 1000, is_remote=True)
+    second = coordinator.init_producer_id("x", 1000, expected=first, is_remote=True)
+    assert second == (first[0], first[1] + 1)
+    coordinator.add_partitions("x", *second, [P0], 0)
+    stranger = (first[0] + 7, 0)
+    fenced = code_of(lambda: coordinator.init_producer_id("x", 1000, expected=stranger))
+    assert fenced == KafkaError.PRODUCER_FENCED
+    assert coordinator.find("x").state == S.ONGOING  # and ends nothing

@@ -79,6 +79,7 @@ metadatas = st.builds(
     next_producer_id=int64,
     last_producer_epoch=st.just(-1),
     client_transaction_version=st.integers(0, 2),
+    is_remote=st.booleans(),
 ).map(
     lambda metadata: (
         metadata._replace(partitions=frozenset())
@@ -126,6 +127,14 @@ def test_unknown_tagged_field_is_passed_over():
     metadata, version, golden = KAFKA_VALUES[0].values
     later = golden[:-2] + "01" + "07" + "03" + "abcdef"
     assert decode_value("t", bytes.fromhex(later)) == metadata
+
+
+def test_whose_client_it_is_stands_in_a_tag_that_kafka_passes_over():
+    metadata = TransactionMetadata("t", 1, 2, 3, TransactionState.ONGOING, is_remote=True)
+    value = encode_value(metadata)
+    assert decode_value("t", value) == metadata
+    plain = encode_value(metadata._replace(is_remote=False))
+    assert value[len(plain) :] == bytes.fromhex("904e0101")  # tag 10000, one byte, 1
 
 
 def test_newer_versions_are_told_apart():

@@ -237,6 +237,38 @@ def test_producer_of_a_timed_out_transaction_may_learn_of_the_abort():
     assert code_of(states.end, taken, 10, 5, False, 0)[1] == KafkaError.PRODUCER_FENCED
 
 
+def test_a_client_that_keeps_its_epoch_ends_transaction_after_transaction_with_it():
+    metadata = resting()
+    for is_commit, other in ((True, False), (False, True)):
+        ongoing = states.add_partitions(metadata, 10, 5, [("a", 0)], 1, 0)
+        prepared = states.end_classic(ongoing, 10, 5, is_commit, 2)
+        assert prepared.state in states.PREPARED
+        assert (prepared.producer_epoch, prepared.batch_epoch) == (5, 5)
+        for again, code in (
+            (is_commit, KafkaError.CONCURRENT_TRANSACTIONS),
+            (other, KafkaError.INVALID_TXN_STATE),
+        ):
+            assert code_of(states.end_classic, prepared, 10, 5, again, 3)[1] == code
+        metadata = states.complete(prepared, 4)
+        assert metadata.producer_epoch == 5
+        assert states.end_classic(metadata, 10, 5, is_commit, 5) is metadata
+        code = code_of(states.end_classic, metadata, 10, 5, other, 5)[1]
+        assert code == KafkaError.INVALID_TXN_STATE
+
+
+def test_a_client_that_keeps_its_epoch_is_told_when_it_was_fenced_or_began_nothing():
+    ongoing = states.add_partitions(resting(), 10, 5, [("a", 0)], 0, 0)
+    fenced = states.fence(ongoing, TIMEOUT_MS)
+    assert (fenced.producer_epoch, fenced.batch_epoch) == (6, 5)
+    aborted = states.complete(fenced, TIMEOUT_MS)
+    assert code_of(states.end_classic, aborted, 10, 5, False, 0)[1] == KafkaError.PRODUCER_FENCED
+    went_on = states.initialize(aborted, TIMEOUT_MS, 1, expected=(10, 5), is_remote=True)
+    assert (went_on.producer_epoch, went_on.is_remote) == (6, True)
+    for is_commit in (True, False):
+        code = code_of(states.end_classic, resting(), 10, 5, is_commit, 0)[1]
+        assert code == KafkaError.INVALID_TXN_STATE
+
+
 def test_names_are_kafkas():
     assert [state.title for state in TransactionState] == [
         "Empty", "Ongoing", "PrepareCommit", "PrepareAbort", "CompleteCommit", "CompleteAbort",
