@@ -36,11 +36,12 @@ from pylog.errors import KafkaError, KafkaException
 from pylog.folder_errors import refuse
 from pylog.group import commits
 from pylog.group.commits import ConsumerGroupMetadata
+from pylog.group.consumer_member import ConsumerGroupState as NewerState
 from pylog.group.group_types import GroupState, Member
 from pylog.group.offset_table import Partition
 from pylog.group.offsets import GroupOffsets, OffsetAndMetadata, offset_refusal
 from pylog.group.shared_group import SharedGroup
-from pylog.group.standing import Standing, find_standing, known_groups
+from pylog.group.standing import Standing, find_standing, known_groups, standing_of
 from pylog.metadata import BROKER_ID, BrokerMetadata
 from pylog.types import OFFSET_INVALID, TopicPartition
 
@@ -50,6 +51,11 @@ _STATES = {
     GroupState.COMPLETING_REBALANCE: ConsumerGroupState.COMPLETING_REBALANCING,
     GroupState.STABLE: ConsumerGroupState.STABLE,
     GroupState.DEAD: ConsumerGroupState.DEAD,
+    # confluent_kafka has no words for what a group of the newer protocol goes through.
+    NewerState.EMPTY: ConsumerGroupState.EMPTY,
+    NewerState.ASSIGNING: ConsumerGroupState.UNKNOWN,
+    NewerState.RECONCILING: ConsumerGroupState.UNKNOWN,
+    NewerState.STABLE: ConsumerGroupState.STABLE,
 }
 # What Kafka answers partition by partition when a whole commit is refused.
 _COMMIT_REFUSALS = frozenset(
@@ -88,17 +94,11 @@ class GroupAdmin(AdminBase):
                 standing = find_standing(self._log_dir, group_id)
                 if standing is None:
                     continue
-                state = _STATES[standing.state]
-                if (states and state not in states) or (
-                    types and ConsumerGroupType.CLASSIC not in types
-                ):
+                state, kind = _STATES[standing.state], _type_of(standing)
+                if (states and state not in states) or (types and kind not in types):
                     continue
                 assert result.valid is not None
-                result.valid.append(
-                    ConsumerGroupListing(
-                        group_id, standing.is_simple, state, ConsumerGroupType.CLASSIC
-                    )
-                )
+                result.valid.append(ConsumerGroupListing(group_id, standing.is_simple, state, kind))
             return result
 
         return self._each([None], lambda key: key, list_all)[None]
@@ -131,7 +131,7 @@ class GroupAdmin(AdminBase):
                 _STATES[standing.state],
                 self._node(),
                 [] if options.get("include_authorized_operations") else None,
-                ConsumerGroupType.CLASSIC,
+                _type_of(standing),
             )
 
         return self._each_group(group_ids, describe)
@@ -386,13 +386,7 @@ class _Held:
         except BaseException:
             self.shared.close()
             raise
-        self.standing = Standing(
-            self._group_id,
-            group.state,
-            group.protocol_type,
-            group.protocol,
-            tuple(group.members.values()),
-        )
+        self.standing = standing_of(self._log_dir, group)
         return self
 
     def __exit__(self, *exc_info: Any) -> None:
@@ -405,6 +399,10 @@ class _Held:
 def _require_group_id(group_id: str) -> None:
     if not group_id:
         refuse(KafkaError.INVALID_GROUP_ID, "the group id is empty")
+
+
+def _type_of(standing: Standing) -> ConsumerGroupType:
+    return ConsumerGroupType.CLASSIC if standing.consumer is None else ConsumerGroupType.CONSUMER
 
 
 def _describe_member(standing: Standing, member: Member) -> MemberDescription:

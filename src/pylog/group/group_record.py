@@ -18,18 +18,25 @@ from pylog.log_dir import LogDir
 _log = logging.getLogger("pylog.group")
 
 
-def standing_of(group: Group) -> tuple[int, GroupState]:
+Standing = tuple[int, GroupState, int | None]
+
+
+def standing_of(group: Group) -> Standing:
     """What a record is written for, when it changes."""
-    return group.generation, group.state
+    epoch = None if group.consumer is None else group.consumer.epoch
+    return group.generation, group.state, epoch
 
 
-def write_if_due(log_dir: LogDir, group: Group, before: tuple[int, GroupState]) -> None:
+def write_if_due(log_dir: LogDir, group: Group, before: Standing) -> None:
     """Write the group's record if it has come to rest since `before`. With its mutex held."""
     is_at_rest = group.state in (GroupState.STABLE, GroupState.EMPTY)
     if not is_at_rest or standing_of(group) == before:
         return
     try:
-        GroupOffsets.of(log_dir).write_group(group.group_id, as_record(group))
+        if group.consumer is not None:
+            GroupOffsets.of(log_dir).write_consumer_group(group.group_id, group.consumer.epoch)
+        else:
+            GroupOffsets.of(log_dir).write_group(group.group_id, as_record(group))
     except KafkaException as error:
         _log.warning("group %s: its generation was not written: %s", group.group_id, error)
 

@@ -13,11 +13,14 @@ from typing import NamedTuple
 from logcore.batch import BatchView, Record, control_type
 from logcore.errors import CorruptRecordError, UnsupportedFormatError
 from pylog.group.records import (
+    ConsumerGroupKey,
     GroupKey,
     GroupMetadata,
+    Key,
     OffsetAndMetadata,
     OffsetKey,
     OtherKey,
+    decode_consumer_group_value,
     decode_group_value,
     decode_key,
     decode_offset_value,
@@ -37,8 +40,9 @@ class OffsetTable:
     def __init__(self) -> None:
         self._offsets: dict[str, dict[Partition, _Stored]] = {}
         self._metadata: dict[str, GroupMetadata] = {}
+        self._consumer_epochs: dict[str, int] = {}
         self._pending: dict[int, dict[OffsetKey, _Stored]] = {}
-        self._keys: dict[bytes, OffsetKey | GroupKey | OtherKey] = {}
+        self._keys: dict[bytes, Key | OtherKey] = {}
         # Records not looked into yet. Of a log that is read from its start, most are replaced by
         # later ones, so that only the last of each key is.
         self._fresh: dict[bytes, Record] = {}
@@ -89,6 +93,12 @@ class OffsetTable:
                     self._metadata.pop(key.group, None)
                 else:
                     self._metadata[key.group] = decode_group_value(record.value)
+            elif isinstance(key, ConsumerGroupKey):
+                if record.value is None:
+                    self._consumer_epochs.pop(key.group, None)
+                else:
+                    epoch = decode_consumer_group_value(record.value)
+                    self._consumer_epochs[key.group] = epoch
         except CorruptRecordError as error:
             raise _misplaced(record, str(error)) from None
         except UnsupportedFormatError as error:
@@ -144,10 +154,14 @@ class OffsetTable:
         """The members of a group in their last generation that was written."""
         return self._metadata.get(group)
 
+    def consumer_epoch(self, group: str) -> int | None:
+        """The epoch of a group of the newer consumer protocol, None when it is none."""
+        return self._consumer_epochs.get(group)
+
     def groups(self) -> Iterable[str]:
         """Groups of which something is known."""
         pending = {key.group for offsets in self._pending.values() for key in offsets}
-        return {*self._offsets, *self._metadata, *pending}
+        return {*self._offsets, *self._metadata, *self._consumer_epochs, *pending}
 
 
 def _misplaced(record: Record, reason: str) -> CorruptRecordError:

@@ -152,10 +152,11 @@ class GroupOffsets:
             (_encode_key(group, topic, number), None) for topic, number in sorted(known)
         ]
         pairs.append((records.encode_group_key(group), None))
+        pairs.append((records.encode_consumer_group_key(group), None))
         self._append(group, pairs, time.time_ns() // 1_000_000)
 
     def write_group(self, group: str, metadata: GroupMetadata) -> None:
-        """Write the members of a group in a generation.
+        """Write the members of a group in a generation; it is of the older protocol from now on.
 
         Raises:
             KafkaException: INVALID_GROUP_ID, MSG_SIZE_TOO_LARGE, or what appending raised.
@@ -165,8 +166,25 @@ class GroupOffsets:
             value = records.encode_group_value(metadata)
         except ValueError as error:
             refuse(KafkaError._INVALID_ARG, f"group {group}: {error}")
-        key = records.encode_group_key(group)
-        self._append(group, [(key, value)], time.time_ns() // 1_000_000)
+        pairs: list[tuple[bytes, bytes | None]] = [(records.encode_group_key(group), value)]
+        if self.consumer_epoch(group) is not None:
+            pairs.append((records.encode_consumer_group_key(group), None))
+        self._append(group, pairs, time.time_ns() // 1_000_000)
+
+    def write_consumer_group(self, group: str, epoch: int) -> None:
+        """Write the epoch of a group, which is of the newer consumer protocol from now on.
+
+        Raises:
+            KafkaException: INVALID_GROUP_ID, or what appending raised.
+        """
+        _check_group(group)
+        value = records.encode_consumer_group_value(epoch)
+        pairs: list[tuple[bytes, bytes | None]] = [
+            (records.encode_consumer_group_key(group), value)
+        ]
+        if self.group_metadata(group) is not None:
+            pairs.append((records.encode_group_key(group), None))
+        self._append(group, pairs, time.time_ns() // 1_000_000)
 
     def _append(
         self,
@@ -208,6 +226,11 @@ class GroupOffsets:
             offsets = table.offsets(group)
         return self._without_strangers(offsets)
 
+    def stored(self, group: str) -> dict[Partition, OffsetAndMetadata]:
+        """The same with those of topics that are gone. Raises as above."""
+        with self._table(group) as table:
+            return table.offsets(group)
+
     def pending(self, group: str) -> set[Partition]:
         """Partitions whose offset a transaction that is not over would set. Raises as above."""
         with self._table(group) as table:
@@ -217,6 +240,21 @@ class GroupOffsets:
         """What was last written by `write_group`, or by Kafka. Raises as `committed`."""
         with self._table(group) as table:
             return table.metadata(group)
+
+    def consumer_epoch(self, group: str) -> int | None:
+        """What was last written by `write_consumer_group`. Raises as `committed`."""
+        with self._table(group) as table:
+            return table.consumer_epoch(group)
+
+    def backlog(self, group: str) -> int:
+        """How many records there are to take in before something of a group can be told."""
+        log = find_partition(self._log_dir, OFFSETS_TOPIC, group)
+        if log is None:
+            return 0
+        follower = self._followers.get(log.path)
+        if follower is None or follower.log is not log:
+            return log.log_end_offset - log.log_start_offset
+        return log.log_end_offset - follower.position_offset
 
     def groups(self) -> list[str]:
         """Every group of which something is known, in order. Raises as `committed`."""

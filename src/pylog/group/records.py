@@ -4,6 +4,7 @@
     0  offset (before Kafka 0.9)              offset value, version 0
     1  offset: group, topic, partition        offset value, versions 0 to 4
     2  group: group                           group value, versions 0 to 4
+    3  consumer group: group                  consumer group value, version 0
     others: members, assignments and so on of other kinds of groups; kept, and not read here
 
     offset key        int16 version (0 or 1) | string group | string topic | int32 partition
@@ -35,9 +36,14 @@
         subscription      0-4   bytes (ConsumerProtocolSubscription)
         assignment        0-4   bytes (ConsumerProtocolAssignment)
 
-Version 4 of both values is flexible (record_fields.py). Offsets are written as version 4, or 1 if
-they have a time to expire, and groups as version 3. A record without value deletes what its key
-names.
+    consumer group value
+      version         0     int16
+      epoch           0     int32
+      tag 0           0     int64, a hash of the topics that it reads; not written here
+
+Version 4 of the first two values is flexible (record_fields.py), and so is the third. Offsets are
+written as version 4, or 1 if they have a time to expire, and groups as version 3. A record without
+value deletes what its key names.
 
 Source: Kafka 4.3 OffsetCommitKey, OffsetCommitValue, GroupMetadataKey, GroupMetadataValue,
 GroupCoordinatorRecordHelpers, CoordinatorRecordSerde.
@@ -53,10 +59,12 @@ from pylog.record_fields import FieldReader, FieldWriter
 LEGACY_OFFSET_KEY = 0
 OFFSET_KEY = 1
 GROUP_KEY = 2
+CONSUMER_GROUP_KEY = 3
 
 OFFSET_VALUE_VERSION = 4
 EXPIRING_OFFSET_VALUE_VERSION = 1
 GROUP_VALUE_VERSION = 3
+CONSUMER_GROUP_VALUE_VERSION = 0
 _NEWEST_VERSION = 4
 _FLEXIBLE_VERSION = 4
 _TOPIC_ID_TAG = 0
@@ -75,6 +83,15 @@ class GroupKey(NamedTuple):
     """Names a group."""
 
     group: str
+
+
+class ConsumerGroupKey(NamedTuple):
+    """Names a group of the newer consumer protocol."""
+
+    group: str
+
+
+Key = OffsetKey | GroupKey | ConsumerGroupKey
 
 
 class OtherKey(NamedTuple):
@@ -161,7 +178,15 @@ def encode_group_key(group: str) -> bytes:
     return writer.data
 
 
-def decode_key(data: bytes) -> OffsetKey | GroupKey | OtherKey:
+def encode_consumer_group_key(group: str) -> bytes:
+    """The key of a group of the newer consumer protocol."""
+    writer = FieldWriter()
+    writer.int16(CONSUMER_GROUP_KEY)
+    writer.string(group)
+    return writer.data
+
+
+def decode_key(data: bytes) -> Key | OtherKey:
     """What a key names.
 
     Raises:
@@ -169,13 +194,15 @@ def decode_key(data: bytes) -> OffsetKey | GroupKey | OtherKey:
     """
     reader = FieldReader(data, "key of __consumer_offsets")
     version = reader.int16()
-    key: OffsetKey | GroupKey
+    key: Key
     if version in (LEGACY_OFFSET_KEY, OFFSET_KEY):
         key = OffsetKey(reader.string(), reader.string(), reader.int32())
         if key.partition < 0:
             raise reader.fault(f"partition {key.partition}")
     elif version == GROUP_KEY:
         key = GroupKey(reader.string())
+    elif version == CONSUMER_GROUP_KEY:
+        key = ConsumerGroupKey(reader.string())
     else:
         if version < 0:
             raise reader.fault(f"version {version}")
@@ -187,17 +214,19 @@ def decode_key(data: bytes) -> OffsetKey | GroupKey | OtherKey:
 # ---- values ----
 
 
-def _open_value(data: bytes, name: str) -> tuple[FieldReader, int]:
+def _open_value(
+    data: bytes, name: str, newest: int = _NEWEST_VERSION, flexible_from: int = _FLEXIBLE_VERSION
+) -> tuple[FieldReader, int]:
     reader = FieldReader(data, name)
     version = reader.int16()
-    if version > _NEWEST_VERSION:
+    if version > newest:
         raise UnsupportedFormatError(
-            f"a {name} of version {version}, where {_NEWEST_VERSION} is the newest one known: "
+            f"a {name} of version {version}, where {newest} is the newest one known: "
             "read it with the newer program that wrote it"
         )
     if version < 0:
         raise reader.fault(f"version {version}")
-    reader.is_flexible = version >= _FLEXIBLE_VERSION
+    reader.is_flexible = version >= flexible_from
     return reader, version
 
 
@@ -313,3 +342,30 @@ def _decode_member(reader: FieldReader, version: int) -> MemberMetadata:
         member_id, client_id, client_host, session_timeout_ms, rebalance_timeout_ms,
         instance_id, subscription, assignment,
     )  # fmt: skip
+
+
+def encode_consumer_group_value(epoch: int) -> bytes:
+    """The value of a group of the newer consumer protocol.
+
+    >>> encode_consumer_group_value(2).hex()
+    '00000000000200'
+    """
+    writer = FieldWriter(is_flexible=True)
+    writer.int16(CONSUMER_GROUP_VALUE_VERSION)
+    writer.int32(epoch)
+    writer.tagged_fields({})
+    return writer.data
+
+
+def decode_consumer_group_value(data: bytes) -> int:
+    """Read the epoch of a group of the newer consumer protocol.
+
+    Raises:
+        CorruptRecordError: the value is none.
+        UnsupportedFormatError: a version that only a newer program knows.
+    """
+    reader, _ = _open_value(data, "consumer group of __consumer_offsets", 0, flexible_from=0)
+    epoch = reader.int32()
+    reader.tagged_fields()
+    reader.end()
+    return epoch

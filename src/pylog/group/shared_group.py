@@ -7,11 +7,14 @@
     <stem>.bell              logcore.shared.WakeWord: rings with every change of the state
     <stem>.beats             mapped words of 8 bytes, native order:
         0                    process id of who took the mutex last
+        1                    the server's last sign of life, where members are its clients
         8 + slot             the member's last sign of life, CLOCK_MONOTONIC ns
 ```
 The stem is the group id, percent-encoded, or its SHA-256 where that is long. Locks are OFD locks:
 the kernel drops them when the process that holds them dies, however it dies. A member holds its
 byte through an open file of its own, so that threads of one process are members as processes are.
+A member without a slot is the client of a server, which hears it and times it; others put it out
+only when the server itself was not heard for the member's session.
 
 A member that stops in the middle of a change (SIGSTOP) keeps the mutex: nobody can know what it
 would still write.
@@ -23,7 +26,7 @@ import mmap
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from urllib.parse import quote
 
 from logcore.shared import WakeWord, boot_id
@@ -31,6 +34,7 @@ from pylog import byte_locks
 from pylog.errors import KafkaError, KafkaException
 from pylog.folder_errors import as_kafka_exception, refuse
 from pylog.group import group_record, state_file
+from pylog.group.consumer_group import ConsumerGroup
 from pylog.group.group_types import MAX_MEMBERS, NO_SLOT, GroupError, Member
 from pylog.group.offsets import GroupOffsets
 from pylog.group.states import Group
@@ -44,12 +48,16 @@ BELL_SUFFIX = ".bell"
 BEATS_SUFFIX = ".beats"
 
 _MUTEX_BYTE = 0
-_FIRST_SLOT_BYTE = 1000
+FIRST_SLOT_BYTE = 1000
 _HOLDER_WORD = 0
-_FIRST_BEAT_WORD = 8
-_BEATS_BYTES = 8 * (_FIRST_BEAT_WORD + MAX_MEMBERS)
+SERVER_WORD = 1
+FIRST_BEAT_WORD = 8
+BEATS_BYTES = 8 * (FIRST_BEAT_WORD + MAX_MEMBERS)
 _MAX_STEM_LENGTH = 200
 _MUTEX_TIMEOUT_S = 30.0
+_MUTEX_GLANCE_S = 0.002
+# A server that was not heard for so long hears nobody any more.
+SERVER_SILENCE_MS = 5000
 
 _open_groups: dict[tuple[str, str], "SharedGroup"] = {}
 _open_groups_lock = threading.RLock()
@@ -67,6 +75,10 @@ def stem_of(group_id: str) -> str:
     return "%sha256-" + hashlib.sha256(group_id.encode()).hexdigest()
 
 
+class GroupBusyError(Exception):
+    """Somebody else changes the group at this moment."""
+
+
 class Place:
     """A member's proof of life: a locked byte, and a word for its heartbeats."""
 
@@ -78,11 +90,11 @@ class Place:
 
     def beat(self) -> None:
         """Give a sign of life."""
-        self._beats[_FIRST_BEAT_WORD + self.slot] = time.monotonic_ns()
+        self._beats[FIRST_BEAT_WORD + self.slot] = time.monotonic_ns()
 
     def last_beat_ms(self) -> int:
         """When the last one was."""
-        return int(self._beats[_FIRST_BEAT_WORD + self.slot]) // 1_000_000
+        return int(self._beats[FIRST_BEAT_WORD + self.slot]) // 1_000_000
 
     def close(self) -> None:
         """Give the place up. Idempotent."""
@@ -161,14 +173,17 @@ class SharedGroup:
     # ---- the state ----
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[Group]:
+    def locked(self, *, waits: bool = True) -> Iterator[Group]:
         """The group, with its mutex held; what is changed is stored, unless an exception leaves.
+
+        Args:
+            waits: for the mutex to be free; else GroupBusyError when it is not within 2 ms.
 
         Raises:
             KafkaException: _TIMED_OUT when another process, alive, keeps the mutex; _STATE in a
                 forked child.
         """
-        with self._mutex():
+        with self._mutex(waits=waits):
             before = self._read()
             group = self._decode(before)
             standing = group_record.standing_of(group)
@@ -176,44 +191,56 @@ class SharedGroup:
             after = state_file.encode(group, self._boot)
             if after != before:
                 self._store(after)
+                self._cached = after, group
                 self.bell.ring()
                 group_record.write_if_due(self._log_dir, group, standing)
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[Group]:
-        """The group, with its mutex held, to look at: nobody can change it meanwhile."""
-        with self._mutex():
+    def held(self, *, waits: bool = True) -> Iterator[Group]:
+        """The group, with its mutex held, to look at: nobody can change it meanwhile.
+
+        Args:
+            waits: as in `locked`.
+        """
+        with self._mutex(waits=waits):
             yield self.look()
 
     @contextlib.contextmanager
-    def _mutex(self) -> Iterator[None]:
+    def _mutex(self, *, waits: bool) -> Iterator[None]:
         if self._fork_count != fork_count():
             refuse(
                 KafkaError._STATE,
                 f"this membership of group {self.group_id} belongs to the parent process; make a "
                 "Consumer in the child",
             )
-        with self._thread_lock:
+        if not self._thread_lock.acquire(timeout=-1 if waits else _MUTEX_GLANCE_S):
+            raise GroupBusyError(self.group_id)
+        try:
             try:
                 try:  # before it is taken: Ctrl-C may come as soon as it is
-                    self._take_mutex()
+                    self._take_mutex(waits)
                     yield
                 finally:
                     if self._fd >= 0:
                         byte_locks.unlock(self._fd, _MUTEX_BYTE)
             except OSError as error:
                 raise as_kafka_exception(error, self._path) from error
+        finally:
+            self._thread_lock.release()
 
-    def _take_mutex(self) -> None:
+    def _take_mutex(self, waits: bool) -> None:
         if self._fd < 0:
             refuse(KafkaError._STATE, f"group {self.group_id} was closed")
-        while byte_locks.lock_within(self._fd, _MUTEX_BYTE, _MUTEX_TIMEOUT_S):
+        timeout_s = _MUTEX_TIMEOUT_S if waits else _MUTEX_GLANCE_S
+        while byte_locks.lock_within(self._fd, _MUTEX_BYTE, timeout_s):
             if self._is_in_place():
                 self._beats[_HOLDER_WORD] = os.getpid()
                 return
             # The folder was removed under us: its members are strangers to the new one.
             self._close_file()
             self._open_files()
+        if not waits:
+            raise GroupBusyError(self.group_id)
         raise KafkaException(
             KafkaError(
                 KafkaError._TIMED_OUT,
@@ -247,7 +274,7 @@ class SharedGroup:
 
     def _decode(self, data: bytes) -> Group:
         found = state_file.decode(data, self._boot, self.group_id)
-        return found if found is not None else Group(self.group_id, generation=self._recorded())
+        return found if found is not None else self._recorded()
 
     def _store(self, data: bytes) -> None:
         temporary = self._path + STATE_SUFFIX + ".tmp"
@@ -261,13 +288,18 @@ class SharedGroup:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._path + STATE_SUFFIX)
 
-    def _recorded(self) -> int:
-        """The generation that was recorded last, for when the state is gone."""
+    def _recorded(self) -> Group:
+        """The group as it was recorded last, without members, for when the state is gone."""
+        group = Group(self.group_id)
         with contextlib.suppress(KafkaException):
-            known = GroupOffsets.of(self._log_dir).group_metadata(self.group_id)
+            offsets = GroupOffsets.of(self._log_dir)
+            known = offsets.group_metadata(self.group_id)
             if known is not None:
-                return max(known.generation, 0)
-        return 0
+                group.generation = max(known.generation, 0)
+            epoch = offsets.consumer_epoch(self.group_id)
+            if epoch is not None:
+                group.consumer = ConsumerGroup(epoch=epoch)
+        return group
 
     # ---- who is alive ----
 
@@ -280,7 +312,7 @@ class SharedGroup:
         taken = {member.slot for member in group.members.values()}
         fd = open_private(self._path + LOCK_SUFFIX, os.O_RDWR)
         for slot in range(MAX_MEMBERS):
-            if slot not in taken and byte_locks.try_lock(fd, _FIRST_SLOT_BYTE + slot):
+            if slot not in taken and byte_locks.try_lock(fd, FIRST_SLOT_BYTE + slot):
                 place = Place(fd, slot, self._beats)
                 place.beat()
                 return place
@@ -289,12 +321,22 @@ class SharedGroup:
             KafkaError.GROUP_MAX_SIZE_REACHED, f"a group has at most {MAX_MEMBERS} members"
         )
 
-    def reap(self, group: Group, now_ms: int) -> bool:
+    def beat_for_clients(self) -> None:
+        """As the server: give a sign of life, for the members that are its clients."""
+        self._beats[SERVER_WORD] = time.monotonic_ns()
+
+    def reap(self, group: Group, now_ms: int, heard_ms: Mapping[str, int] | None = None) -> bool:
         """Put out who is dead, silent or late: True when somebody was. With the mutex held.
 
         A static member keeps its place for its session, dead or not: that is what it is for.
+
+        Args:
+            group: as `locked` gives it.
+            now_ms: the time.
+            heard_ms: when the server heard its clients last, by member id; None for who is no
+                server.
         """
-        heard = self._take_in_beats(group, now_ms)
+        heard = self.take_in_beats(group, now_ms, heard_ms)
         dead = [member for member in heard if self._is_dead(member)]
         for member in dead:
             group.leave(member.member_id, member.instance_id, now_ms)
@@ -303,100 +345,41 @@ class SharedGroup:
     def has_work(self, now_ms: int) -> bool:
         """Whether `reap` would do something. Takes no lock."""
         group = self.look()
-        heard = self._take_in_beats(group, now_ms)
+        heard = self.take_in_beats(group, now_ms, None)
         deadline_ms = group.next_deadline_ms()
         return 0 <= deadline_ms <= now_ms or any(self._is_dead(member) for member in heard)
 
-    def _take_in_beats(self, group: Group, now_ms: int) -> list[Member]:
-        """The members that have a place; of one without, who serves it says when it is gone."""
+    def take_in_beats(
+        self, group: Group, now_ms: int, heard_ms: Mapping[str, int] | None
+    ) -> list[Member]:
+        """Note when each member was heard. Returns those that have a place."""
+        server_ms = self._beats[SERVER_WORD] // 1_000_000
+        if now_ms - server_ms <= SERVER_SILENCE_MS:
+            server_ms = now_ms  # it would have put out who is silent
+        heard_ms = heard_ms or {}
+        for client in () if group.consumer is None else group.consumer.members.values():
+            client.last_heard_ms = heard_ms.get(client.member_id, server_ms)
         for member in group.members.values():
             if member.slot == NO_SLOT:
-                member.last_heard_ms = now_ms
+                member.last_heard_ms = heard_ms.get(member.member_id, server_ms)
             else:
-                member.last_heard_ms = self._beats[_FIRST_BEAT_WORD + member.slot] // 1_000_000
+                member.last_heard_ms = self._beats[FIRST_BEAT_WORD + member.slot] // 1_000_000
                 member.has_synced = True  # it reads its assignment here, as long as it lives
         return [member for member in group.members.values() if member.slot != NO_SLOT]
 
     def _is_dead(self, member: Member) -> bool:
         return member.instance_id is None and not byte_locks.is_locked(
-            self._fd, _FIRST_SLOT_BYTE + member.slot
+            self._fd, FIRST_SLOT_BYTE + member.slot
         )
-
-
-def peek(log_dir: LogDir, group_id: str) -> Group | None:
-    """A group's state as it stands, without those who are dead; None when there is none.
-
-    Takes no lock and changes nothing: for descriptions. Works on a read-only folder.
-    """
-    path = os.path.join(log_dir.path, GROUPS_DIR, stem_of(group_id))
-    try:
-        with open(path + STATE_SUFFIX, "rb") as file:
-            group = state_file.decode(file.read(), boot_id(), group_id)
-        fd = open_private(path + LOCK_SUFFIX, os.O_RDONLY)
-    except OSError:
-        return None
-    opened_at = fork_count()
-    try:
-        now_ms = time.monotonic_ns() // 1_000_000
-        beats = _read_words(path + BEATS_SUFFIX)
-        for member in list(group.members.values()) if group is not None else ():
-            member.last_heard_ms = now_ms
-            place = _FIRST_BEAT_WORD + member.slot
-            if (
-                group is not None
-                and member.instance_id is not None
-                and member.slot != NO_SLOT
-                and place < len(beats)
-                and now_ms - beats[place] // 1_000_000 > member.session_timeout_ms
-            ):
-                group.leave(member.member_id, member.instance_id, now_ms)
-                continue
-            if (
-                group is not None
-                and member.slot != NO_SLOT
-                and member.instance_id is None
-                and not byte_locks.is_locked(fd, _FIRST_SLOT_BYTE + member.slot)
-            ):
-                group.leave(member.member_id, None, now_ms)
-    finally:
-        close_private(fd, opened_at)
-    return group
-
-
-def list_groups(log_dir: LogDir) -> list[str]:
-    """Ids of the groups that have a state in this folder, with members or without."""
-    folder = os.path.join(log_dir.path, GROUPS_DIR)
-    found = []
-    try:
-        names = os.listdir(folder)
-    except OSError:
-        return []
-    for name in names:
-        if name.endswith(STATE_SUFFIX):
-            with contextlib.suppress(OSError), open(os.path.join(folder, name), "rb") as file:
-                group_id = state_file.group_id_of(file.read())
-                if group_id is not None and stem_of(group_id) + STATE_SUFFIX == name:
-                    found.append(group_id)
-    return sorted(found)
-
-
-def _read_words(path: str) -> list[int]:
-    """The heartbeats as they are now; none where there is no file."""
-    try:
-        with open(path, "rb") as file:
-            data = file.read(_BEATS_BYTES)
-    except OSError:
-        return []
-    return list(memoryview(data[: len(data) // 8 * 8]).cast("q"))
 
 
 def _map_words(path: str) -> memoryview:
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         # Written, not truncated to size, and only what is missing: a store meets no full disk.
-        while (size := os.fstat(fd).st_size) < _BEATS_BYTES:
-            os.pwrite(fd, bytes(_BEATS_BYTES - size), size)
-        return memoryview(mmap.mmap(fd, _BEATS_BYTES)).cast("q")
+        while (size := os.fstat(fd).st_size) < BEATS_BYTES:
+            os.pwrite(fd, bytes(BEATS_BYTES - size), size)
+        return memoryview(mmap.mmap(fd, BEATS_BYTES)).cast("q")
     finally:
         os.close(fd)
 

@@ -17,13 +17,19 @@ opaque bytes. Times are ms of a clock that does not jump, and come from the call
 What keeps a partition with one member: an assignment belongs to a generation, a generation begins
 when every member has joined again or was put out, and `check_commit` takes the current one alone.
 
+A group that has ConsumerGroup is one of the newer protocol (consumer_group.py): it has no members
+here. With the last member of one protocol gone, the group is free for the other one.
+
 Source: Kafka ClassicGroup, GroupMetadataManager.classicGroupJoin, completeClassicGroupJoin.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from pylog.error_codes import ErrorCodes
+from pylog.group import agreement
+from pylog.group.consumer_group import ConsumerGroup
+from pylog.group.consumer_member import TopicIdPartition
 from pylog.group.group_types import (
     MAX_MEMBERS,
     NO_DEADLINE_MS,
@@ -40,7 +46,13 @@ from pylog.group.group_types import (
 
 @dataclass(slots=True)
 class Group:
-    """One group; see the module's head."""
+    """One group; see the module's head.
+
+    Attributes:
+        deadline_ms: of the step that is going on.
+        held_until_ms: until when the first members wait for others.
+        consumer: members of the newer protocol.
+    """
 
     group_id: str
     state: GroupState = GroupState.EMPTY
@@ -50,11 +62,31 @@ class Group:
     leader: str = ""
     members: dict[str, Member] = field(default_factory=dict)
     deadline_ms: int = NO_DEADLINE_MS
+    held_until_ms: int = NO_DEADLINE_MS
+    consumer: ConsumerGroup | None = None
+
+    @property
+    def has_members(self) -> bool:
+        """Whether anybody is in it, by either protocol."""
+        return bool(self.members or (self.consumer is not None and self.consumer.members))
 
     # ---- events ----
 
-    def join(self, request: JoinRequest, now_ms: int) -> str:
+    def join(
+        self,
+        request: JoinRequest,
+        now_ms: int,
+        *,
+        max_members: int = MAX_MEMBERS,
+        initial_delay_ms: int = 0,
+    ) -> str:
         """A member wants to take part, or to take part again.
+
+        Args:
+            request: what it joins with.
+            now_ms: the time.
+            max_members: how many the group may have.
+            initial_delay_ms: how long the first members wait for others to come.
 
         Returns:
             Its member id: the one it came with, or its new one.
@@ -66,6 +98,7 @@ class Group:
         if self.state is GroupState.DEAD:
             raise GroupError(ErrorCodes.COORDINATOR_NOT_AVAILABLE, "the group was deleted")
         self._check_protocols(request)
+        self._leave_consumer_protocol()
         if request.member_id:
             self._rejoin(self._require(request.member_id, request.instance_id), request, now_ms)
             return request.member_id
@@ -73,12 +106,15 @@ class Group:
         if old is not None:
             self._replace_instance(old, request, now_ms)
             return request.new_member_id
-        if len(self.members) >= MAX_MEMBERS:
+        if len(self.members) >= max_members:
             raise GroupError(
-                ErrorCodes.GROUP_MAX_SIZE_REACHED, f"a group has at most {MAX_MEMBERS} members"
+                ErrorCodes.GROUP_MAX_SIZE_REACHED, f"a group has at most {max_members} members"
             )
         if not self.members:
             self.protocol_type = request.protocol_type
+        if initial_delay_ms > 0 and (not self.members or self.held_until_ms != NO_DEADLINE_MS):
+            delay_ms = min(initial_delay_ms, request.rebalance_timeout_ms)
+            self.held_until_ms = max(self.held_until_ms, now_ms + delay_ms)
         member = new_member(request, now_ms)
         self.members[member.member_id] = member
         self.leader = self.leader or member.member_id
@@ -144,6 +180,8 @@ class Group:
         Returns:
             The ids of the members that were put out.
         """
+        if self.consumer is not None:
+            return self.consumer.expire(now_ms)
         gone = [
             member
             for member in self.members.values()
@@ -153,21 +191,42 @@ class Group:
             self._remove(member)
         if gone:
             self._rebalance_without(now_ms)
+        if NO_DEADLINE_MS != self.held_until_ms <= now_ms:
+            self.held_until_ms = NO_DEADLINE_MS
+            self._complete_when_joined(now_ms)
         if self.deadline_ms != NO_DEADLINE_MS and now_ms >= self.deadline_ms:
             gone += self._expire_step(now_ms)
         return [member.member_id for member in gone]
 
     def check_commit(
-        self, member_id: str, instance_id: str | None, generation: int, *, is_transactional: bool
+        self,
+        member_id: str,
+        instance_id: str | None,
+        generation: int,
+        *,
+        is_transactional: bool,
+        partitions: Iterable[TopicIdPartition] | None = None,
     ) -> None:
         """Whether these may commit offsets now. A program without membership gives "", None, -1.
 
+        Args:
+            member_id: of who commits.
+            instance_id: of a static member.
+            generation: that it believes in.
+            is_transactional: whether the offsets are part of a transaction.
+            partitions: what is committed, by topic ids, where that is known.
+
         Raises:
             GroupError: UNKNOWN_MEMBER_ID, FENCED_INSTANCE_ID, ILLEGAL_GENERATION,
-                REBALANCE_IN_PROGRESS.
+                REBALANCE_IN_PROGRESS; STALE_MEMBER_EPOCH in the newer protocol.
 
         Source: Kafka ClassicGroup.validateOffsetCommit.
         """
+        if self.consumer is not None:
+            self.consumer.check_commit(
+                member_id, instance_id, generation, partitions, is_transactional=is_transactional
+            )
+            return
         if generation < 0 and self.state is GroupState.EMPTY:
             return
         if generation >= 0 or member_id or instance_id is not None:
@@ -217,9 +276,10 @@ class Group:
 
     def next_deadline_ms(self) -> int:
         """When `expire` would do something next, NO_DEADLINE_MS when never."""
+        if self.consumer is not None:
+            return self.consumer.next_deadline_ms()
         ends = [known.last_heard_ms + known.session_timeout_ms + 1 for known in self._members()]
-        if self.deadline_ms != NO_DEADLINE_MS:
-            ends.append(self.deadline_ms)
+        ends += [end for end in (self.deadline_ms, self.held_until_ms) if end != NO_DEADLINE_MS]
         return min(ends, default=NO_DEADLINE_MS)
 
     # ---- members ----
@@ -262,27 +322,37 @@ class Group:
             if member.member_id != request.member_id
             and (request.instance_id is None or member.instance_id != request.instance_id)
         ]
-        if not request.protocols or not request.protocol_type:
-            shared = False
-        elif not others:
-            shared = not self.members or request.protocol_type == self.protocol_type
-        else:
-            shared = request.protocol_type == self.protocol_type and any(
-                all(name in other.protocols for other in others) for name in request.protocols
-            )
-        if not shared:
+        type_now = self.protocol_type if self.members else request.protocol_type
+        agreement.check_join(self.group_id, request, others, type_now)
+
+    def _leave_consumer_protocol(self) -> None:
+        """Be a group of this protocol, if nobody is there of the other one."""
+        if self.consumer is None:
+            return
+        if self.consumer.members:
             raise GroupError(
                 ErrorCodes.INCONSISTENT_GROUP_PROTOCOL,
-                f"the members of group {self.group_id} ({', '.join(self._shared_protocols())}) "
-                f"have no assignment strategy in common with {', '.join(request.protocols)}: set "
-                "the same partition.assignment.strategy for all of them",
+                f"the members of group {self.group_id} use group.protocol=consumer: set it for all "
+                "of them, or for none",
             )
+        self.generation = max(self.generation, self.consumer.epoch)
+        self.consumer = None
 
-    def _shared_protocols(self) -> list[str]:
-        """Protocols that all members have, as the leader orders them."""
-        first = self.members.get(self.leader) or next(self._members(), None)
-        names = first.protocols if first is not None else {}
-        return [name for name in names if all(name in m.protocols for m in self._members())]
+    def enter_consumer_protocol(self) -> ConsumerGroup:
+        """Be a group of the newer protocol, if nobody is there of this one.
+
+        Raises:
+            GroupError: GROUP_ID_NOT_FOUND; INCONSISTENT_GROUP_PROTOCOL where its members embed
+                the log.
+        """
+        if self.consumer is None:
+            if self.members:
+                agreement.refuse_consumer_protocol(self.group_id, self._members())
+            self.consumer = ConsumerGroup(epoch=max(self.generation, 1))
+            self.state = GroupState.EMPTY
+            self.protocol_type = self.protocol = self.leader = ""
+            self.deadline_ms = self.held_until_ms = NO_DEADLINE_MS
+        return self.consumer
 
     def _rejoin(self, member: Member, request: JoinRequest, now_ms: int) -> None:
         is_new = list(member.protocols.items()) != list(request.protocols.items())
@@ -342,12 +412,15 @@ class Group:
             member.has_joined = False
 
     def _complete_when_joined(self, now_ms: int) -> None:
+        if self.members and self.held_until_ms != NO_DEADLINE_MS:
+            return
         if all(member.has_joined for member in self._members()):
             self._complete(now_ms)
 
     def _complete(self, now_ms: int) -> None:
         """Begin the next generation with the members there are."""
         self.generation += 1
+        self.held_until_ms = NO_DEADLINE_MS
         if not self.members:
             self.state = GroupState.EMPTY
             self.protocol = self.leader = ""
@@ -356,19 +429,11 @@ class Group:
         if not self.members[self.leader].has_joined:
             self.leader = next(m.member_id for m in self._members() if m.has_joined)
         self.state = GroupState.COMPLETING_REBALANCE
-        self.protocol = self._elect_protocol()
+        self.protocol = agreement.elect_protocol(self.members, self.leader)
         self.deadline_ms = now_ms + self._rebalance_timeout_ms()
         for member in self._members():
             member.has_joined = member.has_synced = False
             member.assignment = b""
-
-    def _elect_protocol(self) -> str:
-        """Each member votes for what it likes best of what all have."""
-        shared = self._shared_protocols()
-        votes = dict.fromkeys(shared, 0)
-        for member in self._members():
-            votes[next(name for name in member.protocols if name in votes)] += 1
-        return max(shared, key=lambda name: votes[name])
 
     def _expire_step(self, now_ms: int) -> list[Member]:
         """The step that is going on took too long: go on without who is late."""

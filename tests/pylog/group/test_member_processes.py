@@ -9,7 +9,7 @@ from child import Child, await_word, say
 
 import pylog
 from pylog import Consumer, KafkaException, TopicPartition
-from pylog.group.shared_group import peek
+from pylog.group.bystander import peek
 from pylog.log_dir import LogDir
 
 # What a busy machine may add to what is measured in docs/adr/0015.

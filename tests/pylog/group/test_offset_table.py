@@ -11,6 +11,7 @@ from pylog.group.offset_table import OffsetTable
 from pylog.group.records import (
     GroupMetadata,
     OffsetAndMetadata,
+    encode_consumer_group_key,
     encode_group_key,
     encode_group_value,
     encode_offset_key,
@@ -144,8 +145,20 @@ def test_the_last_members_written_count_until_they_are_deleted(topic):
     assert topic.table.metadata("g") is None
 
 
+def test_a_group_of_the_newer_protocol_is_known_by_its_epoch(topic):
+    key = encode_consumer_group_key("g")
+    topic.batch((key, b"\0\0\0\0\0\2\0"))
+    topic.batch((key, b"\0\0\0\0\0\3\1\0\x08\1\2\3\4\5\6\7\x08"))  # Kafka adds a hash
+    topic.table.settle()
+    assert topic.table.consumer_epoch("g") == 3
+    assert set(topic.table.groups()) == {"g"}
+    topic.batch((key, None))
+    assert topic.table.consumer_epoch("g") is None
+    assert not set(topic.table.groups())
+
+
 def test_records_of_other_kinds_of_groups_are_left_alone(topic):
-    topic.batch((b"\0\3\0\1g", b"\0\0whatever"), (b"\0\x14\0\1g", None))
+    topic.batch((b"\0\5\0\1g", b"\0\0whatever"), (b"\0\x14\0\1g", None))
     topic.write("g", 3)
     assert topic.offsets("g") == {("t", 0): 3}
 

@@ -8,15 +8,19 @@ import pytest
 
 from logcore.errors import CorruptRecordError, UnsupportedFormatError
 from pylog.group.records import (
+    ConsumerGroupKey,
     GroupKey,
     GroupMetadata,
     MemberMetadata,
     OffsetAndMetadata,
     OffsetKey,
     OtherKey,
+    decode_consumer_group_value,
     decode_group_value,
     decode_key,
     decode_offset_value,
+    encode_consumer_group_key,
+    encode_consumer_group_value,
     encode_group_key,
     encode_group_value,
     encode_offset_key,
@@ -53,7 +57,16 @@ def test_the_oldest_key_of_an_offset_reads_like_the_newer_one():
     assert decode_key(b"\0\0" + encode_offset_key("g", "t", 1)[2:]) == OffsetKey("g", "t", 1)
 
 
-@pytest.mark.parametrize("version", [3, 5, 22, 32767])
+def test_a_group_of_the_newer_protocol_is_written_as_kafka_writes_it():
+    assert encode_consumer_group_key("k0") == b"\0\3\0\2k0"
+    assert decode_key(b"\0\3\0\2k0") == ConsumerGroupKey("k0")
+    assert encode_consumer_group_value(5) == b"\0\0\0\0\0\5\0"
+    assert decode_consumer_group_value(b"\0\0\0\0\0\5\0") == 5
+    with pytest.raises(UnsupportedFormatError, match="version 1"):
+        decode_consumer_group_value(b"\0\1\0\0\0\5\0")
+
+
+@pytest.mark.parametrize("version", [4, 5, 22, 32767])
 def test_keys_of_other_kinds_of_groups_are_kept_apart(version):
     assert decode_key(struct.pack(">h", version) + text("g") + b"whatever") == OtherKey(version)
 

@@ -8,8 +8,9 @@ import pytest
 import pylog
 from pylog import Consumer, KafkaError, KafkaException, TopicPartition
 from pylog.admin import AdminClient, NewPartitions, NewTopic
+from pylog.group.bystander import list_groups, peek
 from pylog.group.offsets import GroupOffsets
-from pylog.group.shared_group import GROUPS_DIR, list_groups, peek
+from pylog.group.shared_group import GROUPS_DIR
 from pylog.log_dir import LogDir
 
 ALL = [("t", number) for number in range(4)]
