@@ -1,7 +1,7 @@
 """The text files of a folder: pylog.meta and one for each topic. `key=value` lines, UTF-8.
 
     pylog.meta         version, cluster.id, auto.create.topics.enable, num.partitions
-    .topics/<topic>    version, topic.name, topic.id, partitions, config.<name>
+    .topics/<topic>    version, topic.name, topic.id, partitions, replication.factor, config.<name>
     .pending/          where they are written
 
 Each is written elsewhere, synced and renamed into its place, so a reader finds an old one or a new
@@ -45,12 +45,15 @@ class TopicMetadata:
         topic_id: made when the topic was created; another one after it was deleted and made anew.
         partitions: how many.
         configs: Kafka's topic configs that were set for it, as text.
+        replication_factor: what a client that made it through a server asked for, and is told;
+            there is one copy.
     """
 
     name: str
     topic_id: uuid.UUID
     partitions: int
     configs: Mapping[str, str] = field(default_factory=dict)
+    replication_factor: int = 1
 
 
 def sync_folder(path: str) -> None:
@@ -179,9 +182,15 @@ def write_topic(path: str, topic: TopicMetadata) -> None:
         "topic.name": topic.name,
         "topic.id": encode_uuid(topic.topic_id),
         "partitions": str(topic.partitions),
+        **_replication_factor(topic),
         **{f"config.{key}": value for key, value in topic.configs.items()},
     }
     write_properties(path, properties)
+
+
+def _replication_factor(topic: TopicMetadata) -> dict[str, str]:
+    count = topic.replication_factor
+    return {} if count == 1 else {"replication.factor": str(count)}
 
 
 def read_topic(path: str) -> TopicMetadata:
@@ -203,6 +212,7 @@ def read_topic(path: str) -> TopicMetadata:
                 for key, value in properties.items()
                 if key.startswith("config.")
             },
+            int(properties.get("replication.factor", "1")),
         )
         layout.validate_topic_name(topic.name)
         if not 1 <= topic.partitions <= MAX_PARTITIONS:

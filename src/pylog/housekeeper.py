@@ -96,9 +96,18 @@ class Housekeeper:
         except LogClosedError:
             pass  # closed or deleted meanwhile
         except (LogError, OSError) as error:
-            self._complain(log.path, error)
+            if not self._is_gone(log):
+                self._complain(log.path, error)
         else:
             self._complaints.pop(log.path, None)
+
+    def _is_gone(self, log: Log) -> bool:
+        """Whether a log's topic was deleted since the list of logs was made."""
+        try:
+            self._log_dir.refresh()
+        except KafkaException:
+            return False
+        return log not in self._log_dir.open_logs()
 
     def _end_transactions(self) -> None:
         """End what dead or late producers left, so that it holds no reader back."""

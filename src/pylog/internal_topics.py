@@ -49,6 +49,11 @@ def is_internal(topic: str) -> bool:
     return topic in INTERNAL_TOPICS
 
 
+def internal_configs(topic: str) -> Mapping[str, str]:
+    """The configs that a topic of the folder's own is made with."""
+    return _CONFIGS[topic]
+
+
 def refuse_internal(topic: str) -> None:
     """Refuse to write a user's records to a topic of the folder's own.
 

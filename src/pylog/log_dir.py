@@ -14,6 +14,7 @@ import os
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from logcore import layout, partition_metadata
@@ -224,6 +225,19 @@ class LogDir:
             self.refresh()
             return dict(self._table.topics)
 
+    def topic_table(self) -> Mapping[str, TopicMetadata]:
+        """As `topics`, not to be changed: the same object as long as nothing did.
+
+        It does not wait: while another thread opens a partition, which may take a recovery, what
+        other processes changed is noticed later. What this process changed is always there.
+        """
+        if self._lock.acquire(blocking=False):
+            try:
+                self.refresh()
+            finally:
+                self._lock.release()
+        return self._table.topics
+
     def topic(self, name: str) -> TopicMetadata:
         """Metadata of one topic, as it is now.
 
@@ -265,7 +279,7 @@ class LogDir:
 
     def create_topic(
         self, name: str, partitions: int | None = None, configs: Mapping[str, Any] | None = None,
-        *, validate_only: bool = False,
+        *, replication_factor: int = 1, validate_only: bool = False,
     ) -> TopicMetadata:  # fmt: skip
         """Make a topic.
 
@@ -273,6 +287,7 @@ class LogDir:
             name: as Kafka allows.
             partitions: how many; None for the folder's `num.partitions`.
             configs: Kafka's topic configs.
+            replication_factor: what clients of a server are told; there is one copy.
             validate_only: only say whether it could be made.
 
         Raises:
@@ -287,7 +302,8 @@ class LogDir:
                 KafkaError.INVALID_PARTITIONS,
                 f"a topic has 1 to {MAX_PARTITIONS} partitions, not {partitions}",
             )
-        metadata = TopicMetadata(name, uuid.uuid4(), partitions, merge_configs({}, configs or {}))
+        merged = merge_configs({}, configs or {})
+        metadata = TopicMetadata(name, uuid.uuid4(), partitions, merged, replication_factor)
         with self._exclusive():
             known = {**self.topics(), **self._table.faults}
             if name in known:
@@ -323,8 +339,7 @@ class LogDir:
                     f"a topic has 1 to {MAX_PARTITIONS} partitions, not {total}",
                 )
             if not validate_only:
-                grown = TopicMetadata(name, metadata.topic_id, total, metadata.configs)
-                self._changes.make(grown, metadata.partitions)
+                self._changes.make(replace(metadata, partitions=total), metadata.partitions)
 
     def delete_topic(self, name: str) -> None:
         """Delete a topic and its records. Programs that have it open get errors from then on.
@@ -354,9 +369,7 @@ class LogDir:
             changed = change(metadata.configs) if callable(change) else change
             configs = merge_configs(metadata.configs, changed)
             if not validate_only and configs != metadata.configs:
-                self._changes.replace(
-                    TopicMetadata(name, metadata.topic_id, metadata.partitions, configs)
-                )
+                self._changes.replace(replace(metadata, configs=configs))
 
     def alter_folder_configs(
         self, change: Mapping[str, Any] | ConfigChange, *, validate_only: bool = False

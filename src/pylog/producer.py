@@ -61,6 +61,11 @@ class Producer(TransactionalProducer):
         self._wake = threading.Event()
         self._served = threading.Condition()
         self._is_closed = False
+        # For consumers its default is false, and for producers true, as in librdkafka.
+        self._may_create_topics = (
+            self._config["allow.auto.create.topics"]
+            or "allow.auto.create.topics" not in self._config
+        )
         self._log_dir = LogDir.open(client_config.resolve_log_dir(self._config))
         partitioner = self._config["partitioner"]
         level = self._config["compression.level"]
@@ -98,7 +103,8 @@ class Producer(TransactionalProducer):
             return list(enumerate(self._log_dir.partitions(topic)))
         except KafkaException as error:
             is_unknown = error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART
-            if not is_unknown or not self._log_dir.creates_topics:
+            may_create = self._may_create_topics and self._log_dir.creates_topics
+            if not is_unknown or not may_create:
                 raise
         with contextlib.suppress(KafkaException):  # another process may be first
             self._log_dir.create_topic(topic, self._log_dir.default_partitions)

@@ -130,3 +130,17 @@ def test_there_is_no_thread_before_a_partition_is_open_nor_after_the_close(tmp_p
     with LogDir.open(tmp_path, read_only=True) as log_dir:
         log_dir.partition("t", 0)
         assert threads() == before
+
+
+def test_a_topic_that_is_deleted_meanwhile_is_no_trouble(log_dir, caplog):
+    """Its folder goes before this process has noticed: nothing is written there, nor need be."""
+    log_dir.create_topic("t")
+    log = log_dir.partition("t", 0)
+    log.append(batch())
+    housekeeper = log_dir._housekeeper
+    os.rename(os.path.join(log_dir.path, ".topics", "t"), os.path.join(log_dir.path, "gone"))
+    os.rename(log.path, os.path.join(log_dir.path, "gone-0"))
+    with caplog.at_level(logging.WARNING):
+        housekeeper._keep(log, True)
+    assert caplog.messages == []
+    assert log not in log_dir.open_logs()

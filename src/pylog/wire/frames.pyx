@@ -97,6 +97,15 @@ cdef class FrameReader:
         """What was received of a frame that is not complete, or not yet taken."""
         return 0 if self.chunk is None else self.chunk.filled - self.start
 
+    @property
+    def frame_bytes(self):
+        """Size of the frame that has begun, with its head; 0 when it is not known, or no size."""
+        cdef int32_t size
+        if self.chunk is None or self.chunk.filled - self.start < SIZE_BYTES:
+            return 0
+        size = pw_load_i32(self.chunk.memory + self.start)
+        return SIZE_BYTES + <Py_ssize_t> size if 0 <= size <= self.max_frame_bytes else 0
+
     def get_buffer(self, sizehint=-1):
         """Return where to receive: at least one byte, as much as the frame lacks if that is known.
 
