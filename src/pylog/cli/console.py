@@ -21,6 +21,11 @@ def out(line: str = "") -> None:
     sys.stdout.write(line + "\n")
 
 
+def flush() -> None:
+    """Let what was printed be seen now, where stdout is a pipe."""
+    sys.stdout.flush()
+
+
 def out_json(value: Any) -> None:
     """Print `value` as JSON on stdout, indented for a terminal and on one line for a program."""
     indent = 2 if is_terminal(sys.stdout) else None

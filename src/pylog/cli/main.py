@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 EXIT_OK = 0
 EXIT_INTERRUPTED = 130
+
+# Commands that read their options themselves; each module has a function of the command's name.
+_OWN_PARSERS = {"serve": "pylog.cli.serve", "cat": "pylog.cli.cat"}
 
 DESCRIPTION = """A Kafka log in a folder, without a broker.
 
@@ -61,6 +65,7 @@ def build_app() -> "typer.Typer":
         produce,
         topics,
         transactions,
+        users,
     )
 
     app = typer.Typer(
@@ -97,6 +102,24 @@ def build_app() -> "typer.Typer":
         short_help="Copy topics to a cluster, from one, or to another folder.",
         epilog="Example: pylog mirror --from pylog-data --to kafka1:9092 --topics orders,^clicks",
     )(mirror.mirror)
+
+    def run_own(context: typer.Context) -> None:
+        # Reached with options before the command; without, `_run` is quicker.
+        before = context.parent.params if context.parent is not None else {}
+        name = context.info_name or ""
+        run = getattr(import_module(_OWN_PARSERS[name]), name)
+        run(context.args, folder=before.get("folder") or "")
+
+    for name, module in _OWN_PARSERS.items():
+        app.command(
+            name,
+            short_help=import_module(module).SHORT_HELP,
+            context_settings={
+                "allow_extra_args": True,
+                "ignore_unknown_options": True,
+                "help_option_names": [],
+            },
+        )(run_own)
     app.add_typer(topics.app, name="topics", short_help="Create, list, describe, alter, delete.")
     app.add_typer(
         groups.app, name="groups", short_help="List, describe, reset, delete consumer groups."
@@ -104,11 +127,16 @@ def build_app() -> "typer.Typer":
     app.add_typer(
         transactions.app, name="transactions", short_help="List, describe and abort transactions."
     )
+    app.add_typer(users.app, name="users", short_help="Who may log in to the server of a folder.")
     app.add_typer(perf.app, name="perf", short_help="Measure produce, consume and follow.")
     return app
 
 
 def _run(arguments: list[str]) -> int:
+    if arguments and arguments[0] in _OWN_PARSERS:
+        getattr(import_module(_OWN_PARSERS[arguments[0]]), arguments[0])(arguments[1:])
+        return EXIT_OK
+
     import typer
 
     command = typer.main.get_command(build_app())

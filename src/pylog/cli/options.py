@@ -7,9 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from pylog.cli import DEFAULT_FOLDER as DEFAULT_FOLDER
 from pylog.cli.failures import CommandError
-
-DEFAULT_FOLDER = "pylog-data"
 
 FOLDER_HELP = "Folder of the log; else $PYLOG_DIR, else ./pylog-data."
 
