@@ -1,7 +1,7 @@
 """pylog's server beside a real Kafka: `python -m benchmarks.server`.
 
-    load      a generator in C (server_load.c): Produce with one valid batch of 1 KiB, 64 KiB, 1 MiB,
-              five requests under way, acks=1
+    load      a generator in C (server_load.c): Produce with one valid batch of 1 KiB, 64 KiB,
+              1 MiB, five requests under way, acks=1
     perf      kafka-producer-perf-test and kafka-consumer-perf-test
     client    confluent_kafka: produce and consume 1,000-byte values, and one by one with a flush
     durable   the generator with acks=all, where Kafka syncs each batch (flush.messages=1)
@@ -18,6 +18,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -65,7 +67,7 @@ def make_batch(size: int) -> bytes:
 
 def write_frame(path: Path, topic: str, batch: bytes, acks: int) -> int:
     """Write a Produce request; where its answer has the error code."""
-    data = PartitionProduceData(index=0, records=[batch])
+    data = PartitionProduceData(index=0, records=memoryview(batch))
     request = ProduceRequest(
         acks=acks,
         timeout_ms=30_000,
@@ -87,17 +89,23 @@ class Side:
 
     def create(self, topic: str, configs: Mapping[str, str]) -> None:
         """Make a topic of one partition."""
-        from confluent_kafka.admin import AdminClient, NewTopic
-
-        admin = AdminClient({"bootstrap.servers": self.bootstrap_servers})
-        admin.create_topics([NewTopic(topic, 1, 1, config=dict(configs))])[topic].result()
+        admin_module = import_module("confluent_kafka.admin")
+        admin = admin_module.AdminClient({"bootstrap.servers": self.bootstrap_servers})
+        new_topic = admin_module.NewTopic(topic, 1, 1, config=dict(configs))
+        admin.create_topics([new_topic])[topic].result()
         while topic not in admin.list_topics(timeout=10).topics:
             time.sleep(0.05)
 
+    def cpu_seconds(self) -> float:
+        """What it has used of the processors."""
+        text = Path(f"/proc/{self.process_id}/stat").read_text().rpartition(")")[2]
+        user, system = text.split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
     def resident_mib(self) -> float:
-        """Its memory now."""
+        """Its own memory now, without pages of mapped files, which are the page cache's."""
         status = Path(f"/proc/{self.process_id}/status").read_text()
-        return int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) / 1024
+        return int(re.findall(r"RssAnon:\s+(\d+)", status)[0]) / 1024
 
 
 class Bench:
@@ -110,19 +118,26 @@ class Bench:
         source = Path(__file__).with_name("server_load.c")
         subprocess.run(["gcc", "-O2", "-o", self.program, source], check=True)
         self._count = 0
+        self._filled = ("", 0)
 
-    def topic(self, side: Side, **configs: str) -> str:
+    def topic(self, side: Side, configs: Mapping[str, str] | None = None) -> str:
         """A fresh topic, small enough that old segments go soon."""
         self._count += 1
         name = f"bench-{self._count}"
         limits = {"retention.bytes": str(1 << 30), "segment.bytes": str(512 << 20)}
-        side.create(name, {**limits, **configs})
+        side.create(name, {**limits, **(configs or {})})
         return name
 
-    def load(self, side: Side, size: int, acks: int = 1, connections: int = 1, **configs: str
-             ) -> Figures:  # fmt: skip
+    def load(
+        self,
+        side: Side,
+        size: int,
+        acks: int = 1,
+        connections: int = 1,
+        configs: Mapping[str, str] | None = None,
+    ) -> Figures:
         """Send batches of one size for a while."""
-        topic = self.topic(side, **configs)
+        topic = self.topic(side, configs)
         frame = self.folder / "frame"
         error_at = write_frame(frame, topic, make_batch(size), acks)
         host, port = side.bootstrap_servers.split(":")
@@ -137,11 +152,9 @@ class Bench:
 
     def producer_perf(self, side: Side, size: int) -> Figures:
         """kafka-producer-perf-test, acks=1, batches of 64 KiB."""
-        from kafka import run_java
-
         count = int(self.seconds * (60_000_000 if size > 500 else 30_000_000) / size)
         topic = self.topic(side)
-        text = run_java(
+        text = import_module("kafka").run_java(
             "org.apache.kafka.tools.ProducerPerformance", "--topic", topic,
             "--num-records", str(count), "--record-size", str(size), "--throughput", "-1",
             "--producer-props", f"bootstrap.servers={side.bootstrap_servers}", "acks=1",
@@ -153,11 +166,9 @@ class Bench:
 
     def consumer_perf(self, side: Side, size: int) -> Figures:
         """kafka-consumer-perf-test, of what the one before has written."""
-        from kafka import run_java
-
         self.producer_perf(side, size)
         topic, count = self._filled
-        text = run_java(
+        text = import_module("kafka").run_java(
             "org.apache.kafka.tools.ConsumerPerformance", "--topic", topic,
             "--bootstrap-server", side.bootstrap_servers, "--num-records", str(count),
             "--hide-header",
@@ -214,43 +225,46 @@ class Bench:
 
 def measurements(bench: Bench, kinds: set[str]) -> dict[str, Callable[[Side], Figures]]:
     """By name; the first word is the kind."""
-    found: dict[str, Callable[[Side], Figures]] = {}
-    for name, size in SIZES.items():
-        found[f"load {name}"] = lambda side, size=size: bench.load(side, size)
-    found["load 64 KiB, 4 connections"] = lambda side: bench.load(side, 64 << 10, connections=4)
+    found: dict[str, Callable[[Side], Figures]] = {
+        f"load {name}": partial(bench.load, size=size) for name, size in SIZES.items()
+    }
+    found["load 64 KiB, 4 connections"] = partial(bench.load, size=64 << 10, connections=4)
     for size in (100, 1000):
-        found[f"perf producer {size} B"] = lambda side, size=size: bench.producer_perf(side, size)
-        found[f"perf consumer {size} B"] = lambda side, size=size: bench.consumer_perf(side, size)
+        found[f"perf producer {size} B"] = partial(bench.producer_perf, size=size)
+        found[f"perf consumer {size} B"] = partial(bench.consumer_perf, size=size)
     found["client produce"] = lambda side: bench.confluent(side)[0]
     found["client consume"] = lambda side: bench.confluent(side)[1]
     found["client one by one"] = bench.one_by_one
-    found["durable 64 KiB"] = lambda side: bench.load(
-        side, 64 << 10, acks=-1, **{"flush.messages": "1"}
+    found["durable 64 KiB"] = partial(
+        bench.load, size=64 << 10, acks=-1, configs={"flush.messages": "1"}
     )
     return {name: call for name, call in found.items() if name.split()[0] in kinds}
 
 
 def run(rounds: int, seconds: float, kinds: set[str]) -> dict[str, Any]:
     """Both servers, all measurements; medians and their quotients."""
-    from kafka import KafkaBroker
-
     results: dict[str, dict[str, list[Figures]]] = {}
-    with TemporaryDirectory() as name, KafkaBroker() as kafka:
-        with ServerProcess(os.path.join(name, "data")) as server:
-            assert kafka.process_id is not None, "it runs"
-            sides = [
-                Side("pylog", server.bootstrap_servers, server.pid),
-                Side("kafka", kafka.bootstrap_servers, kafka.process_id),
-            ]
-            bench = Bench(Path(name), seconds)
-            for number in range(rounds + 1):  # the first warms the JVM up, and does not count
-                for what, call in measurements(bench, kinds).items():
-                    for side in sides:
-                        figures = call(side)
-                        if number:
-                            results.setdefault(what, {}).setdefault(side.name, []).append(figures)
-            memory = {side.name: side.resident_mib() for side in sides}
-            machine = facts(Path(name))
+    with (
+        TemporaryDirectory() as name,
+        import_module("kafka").KafkaBroker() as kafka,
+        ServerProcess(os.path.join(name, "data")) as server,
+    ):
+        assert kafka.process_id is not None, "it runs"
+        sides = [
+            Side("pylog", server.bootstrap_servers, server.pid),
+            Side("kafka", kafka.bootstrap_servers, kafka.process_id),
+        ]
+        bench = Bench(Path(name), seconds)
+        for number in range(rounds + 1):  # the first warms the JVM up, and does not count
+            for what, call in measurements(bench, kinds).items():
+                for side in sides:
+                    before_s = side.cpu_seconds()
+                    figures = call(side)
+                    figures["server_cpu_s"] = side.cpu_seconds() - before_s
+                    if number:
+                        results.setdefault(what, {}).setdefault(side.name, []).append(figures)
+        memory = {side.name: side.resident_mib() for side in sides}
+        machine = facts(Path(name))
     return {"machine": machine, "memory_mib": memory, "rows": summary(results)}
 
 

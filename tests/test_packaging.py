@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-MOST_WHEEL_BYTES = 3 << 20
+MOST_WHEEL_BYTES = 8 << 20
 HEAVY_MODULES = {"cramjam", "lmdb", "msgspec", "numpy", "pyarrow", "rich", "typer"}
 
 

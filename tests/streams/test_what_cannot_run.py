@@ -7,9 +7,11 @@ import pytest
 from pylog.streams import (
     Streams,
     StreamsBuilder,
+    StreamsConfigError,
     Topology,
     TopologyError,
     TopologyTestDriver,
+    serdes,
     with_key,
 )
 
@@ -27,6 +29,15 @@ def test_a_builder_that_was_not_built_is_refused(runner: Any) -> None:
 def test_an_empty_topology_is_refused(runner: Any, topology: Topology) -> None:
     with pytest.raises(TopologyError, match="the topology is empty"):
         runner(topology, CONFIG)
+
+
+@pytest.mark.parametrize("end", ["source 'KSTREAM-SOURCE-0000000000' of in", "sink '.*' to out"])
+def test_a_serde_that_is_missing_is_asked_for_with_its_topic(end: str) -> None:
+    builder = StreamsBuilder()
+    stream = builder.stream("in", value_serde=None if "source" in end else serdes.string)
+    stream.map_values(str).to("out")
+    with pytest.raises(StreamsConfigError, match=f"{end}: no serde of the values was said"):
+        TopologyTestDriver(builder.build())
 
 
 def test_a_mapper_that_wants_the_key_is_told_of_with_key() -> None:

@@ -20,7 +20,10 @@ ALLOWED: dict[str, set[str]] = {
     "logcore": set(),
     "pylog": {"logcore"},
     "pylog.cli": {"*"},
+    "pylog.server": {"logcore", "pylog", "pylog.wire"},
     "pylog.streams": {"pylog"},
+    "pylog.testing": {"pylog", "pylog.server", "pylog.wire"},
+    "pylog.wire": set(),
     "pylog.__main__": {"pylog.cli"},
 }
 

@@ -175,11 +175,18 @@ class Streams(StoreAccess):
             instance = self._instance = self._make_instance()
             self._set_state(State.REBALANCING)
             self._start_global_thread(instance)
+            if self._is_over.is_set():
+                return  # a signal came while global stores were filled: run() closes
             self._queries = Queries(instance, lambda: list(self._threads), instance.group_view)
-            self._server = QueryServer(instance.client_id, self._queries)
-            self._server.start()
             for _ in range(self._thread_count):
-                self._start_thread(instance)
+                # Who shuts down, as when a thread has failed already, ends what there is then.
+                with self._changed:
+                    if not self._state.is_running_or_rebalancing:
+                        break
+                    if self._server is None:
+                        self._server = QueryServer(instance.client_id, self._queries)
+                        self._server.start()
+                    self._start_thread(instance)
         except BaseException as error:
             self._failure = error
             self._shut_down(State.PENDING_ERROR)
@@ -222,8 +229,9 @@ class Streams(StoreAccess):
         """Fill the global stores, and keep them up to date."""
         if self.topology.global_stores:
             self._global_thread = GlobalThread(instance, self._judge, self._thread_failed)
-            self._global_thread.open()
-            self._global_thread.start()
+            self._global_thread.open(self._is_over)
+            if not self._is_over.is_set():
+                self._global_thread.start()
 
     def _start_thread(self, instance: Instance) -> StreamThread:
         with self._changed:
@@ -322,11 +330,12 @@ class Streams(StoreAccess):
         assert self._instance is not None
         self._failed_threads += 1
         if response is StreamThreadExceptionResponse.REPLACE_THREAD:
+            # In one step: who shuts down ends the threads that it finds then.
             with self._changed:
+                is_wanted = thread in self._threads and self._state.is_running_or_rebalancing
                 self._threads = [each for each in self._threads if each is not thread]
-                is_wanted = self._state.is_running_or_rebalancing
-            if is_wanted:
-                self._start_thread(self._instance)
+                if is_wanted:
+                    self._start_thread(self._instance)
             return
         self._failure = self._failure or error
         self._begin_shut_down(State.PENDING_ERROR)
@@ -404,7 +413,8 @@ class Streams(StoreAccess):
             return True
         self._begin_shut_down(State.PENDING_SHUTDOWN)
         closer = self._closer
-        if threading.current_thread() in self._threads:
+        own = [*self._threads, *self._leaving, self._global_thread]
+        if threading.current_thread() in own:
             return False  # a thread cannot wait for itself
         if closer is not None and closer is not threading.current_thread():
             closer.join(timeout_s)

@@ -41,6 +41,16 @@ class ProcessorTopology:
         """The topics that are written to, except those named by functions."""
         return {sink.topic for sink in self.sinks if sink.topic is not None}
 
+    @property
+    def writers(self) -> dict[str | None, str]:
+        """The name of the node that writes to each topic; None for those that functions name."""
+        found: dict[str | None, str] = {sink.topic: sink.name for sink in reversed(self.sinks)}
+        for node in reversed(self.nodes):
+            for store in node.store_names:
+                if store in self.logged_stores:
+                    found[self.changelog_topics[store]] = node.name
+        return found
+
 
 def build(
     topology: "Topology", names: set[str], context: TaskContext, existing: tuple[str, ...]
@@ -74,13 +84,13 @@ def _add_source(
     built: ProcessorTopology,
     existing: tuple[str, ...],
 ) -> SourceNode:
-    source = SourceNode(
-        definition.key_serde, definition.value_serde, definition.timestamp_extractor
-    )
-    source.attach(definition.name, context)
     topics = subtopologies.source_topics(topology, definition, existing)
     if not topics and definition.pattern is not None:
         topics = (definition.pattern.pattern,)
+    source = SourceNode(
+        definition.key_serde, definition.value_serde, definition.timestamp_extractor, topics
+    )
+    source.attach(definition.name, context)
     for topic in topics:
         real = topology.topic_name(topic, context.application_id)
         built.sources_by_topic[real] = source

@@ -63,7 +63,8 @@ cdef class SinkNode(Node):
         config = self.task.config
         self.collector = as_collector(self.task.collector)
         self.key_serde = config.key_serde_for(self.wanted_key_serde)
-        self.value_serde = config.value_serde_for(self.wanted_value_serde, f"sink {self.name!r}")
+        where = f"sink {self.name!r} to {self.topic or 'topics that a function names'}"
+        self.value_serde = config.value_serde_for(self.wanted_value_serde, where)
         if self.partitioner is None and hasattr(self.key_serde, "serialize_base_key"):
             from pylog.streams.partitioners import windowed_partitioner
 

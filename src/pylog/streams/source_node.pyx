@@ -14,18 +14,21 @@ cdef class SourceNode(Node):
         key_serde: None for the default one.
         value_serde: None for the default one.
         timestamp_extractor: None for the default one.
+        topics: their names, for errors.
     """
 
-    def __init__(self, key_serde, value_serde, timestamp_extractor=None):
+    def __init__(self, key_serde, value_serde, timestamp_extractor=None, topics=()):
         self.wanted_key_serde = key_serde
         self.wanted_value_serde = value_serde
         self.timestamp_extractor = timestamp_extractor
+        self.topics = tuple(topics) or ("its topic",)
 
     def open(self):
         """Find out which serdes are the default ones."""
         config = self.task.config
         self.key_serde = config.key_serde_for(self.wanted_key_serde)
-        self.value_serde = config.value_serde_for(self.wanted_value_serde, f"source {self.name!r}")
+        where = f"source {self.name!r} of {', '.join(self.topics)}"
+        self.value_serde = config.value_serde_for(self.wanted_value_serde, where)
 
     cdef int process(self, Record record) except -1:
         return self.forward(record)

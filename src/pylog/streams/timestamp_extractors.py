@@ -2,8 +2,8 @@
 
 One is an object with `extract(record, partition_time)`, or a function of these two: a
 ConsumerRecord (key, value, timestamp, headers, topic, partition, offset) and the highest timestamp
-that its partition has had, -1 at first. It returns ms since 1970; the record is dropped if that is
-negative.
+that its partition has had, -1 at first. It returns an int, ms since 1970 (no float: seconds would
+pass for milliseconds); the record is dropped if that is negative.
 """
 
 import logging

@@ -436,7 +436,7 @@ def _check_supplier(name: str, supplier: Callable[[], Any]) -> None:
             )
 
 
-def check_topology(topology: Topology, config: Mapping[str, Any]) -> None:
+def check_topology(topology: object, config: Mapping[str, Any]) -> None:
     """Refuse what cannot be run, and settings that come too late: see check_settings.
 
     Raises:

@@ -1,11 +1,16 @@
 """run_to_end: what is there, all the way through, whatever the clock says meanwhile."""
 
+import logging
+import threading
 from pathlib import Path
 
-from tests.streams.runtime.running_streams import Log
+import pytest
+from tests.streams.runtime.running_streams import Log, wait_until
 
 from pylog.streams import serdes
 from pylog.streams.dsl.builder import StreamsBuilder
+from pylog.streams.runtime.bounded_run import BoundedRun
+from pylog.streams.runtime.thread_state import State
 from pylog.streams.windows import EmitStrategy, JoinWindows, TimeWindows
 
 TEXT = {"key_serde": serdes.string, "value_serde": serdes.string}
@@ -42,3 +47,30 @@ def test_what_another_application_writes_is_no_topic_of_its_own(tmp_path: Path) 
     builder.stream("app-other-changelog", **TEXT).to("out", **TEXT)
     log.streams(builder.build()).run_to_end()
     assert log.texts("out") == [("k", "x")]
+
+
+def test_a_run_that_comes_no_further_says_what_it_waits_for(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = Log(tmp_path / "log", **{"in": 1, "out": 1})
+    log.write("in", [("k", str(number)) for number in range(9)], START_MS)
+    builder = StreamsBuilder()
+    builder.stream("in", **TEXT).to("out", **TEXT)
+    caplog.set_level(logging.INFO, "pylog.streams")
+    streams = log.streams(
+        builder.build(),
+        buffered_records_per_partition=1,
+        main_consumer_max_poll_records=1,
+        commit_interval_ms=100,
+    )
+    streams.pause()
+    with streams:
+        assert streams.wait_for_state(State.RUNNING, 20)
+        assert streams._instance is not None
+        run = BoundedRun(streams._instance, say_every_s=0.05)
+        waiting = threading.Thread(target=run.wait, args=(streams._threads, threading.Event()))
+        waiting.start()
+        wait_until(lambda: "waiting for in [0]: read to 2 of 9" in caplog.text, "it is said")
+        streams.resume()
+        waiting.join(20)
+        assert not waiting.is_alive()

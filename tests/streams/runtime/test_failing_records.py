@@ -105,7 +105,30 @@ def test_a_record_that_is_too_large_fails_the_application(tmp_path: Path, guaran
     streams = log.streams(
         too_large(), processing_guarantee=guarantee, producer_message_max_bytes=10_000
     )
-    with pytest.raises(ProductionError, match=r"task 0_0 .* topic 'out'"):
+    with pytest.raises(ProductionError, match=r"task 0_0 .* topic 'out'") as caught:
+        streams.run_to_end()
+    assert "KSTREAM-SINK-0000000002 of task 0_0" in str(caught.value)
+    assert "record of topic 'in', partition 0, offset 1" in str(caught.value)
+
+
+def test_a_record_that_cannot_be_encoded_is_named_by_where_it_came_from(tmp_path: Path) -> None:
+    log = Log(tmp_path / "log", **{"in": 1, "out": 1})
+    log.write("in", [("k", "a")])
+    builder = StreamsBuilder()
+    stream = builder.stream("in", key_serde=serdes.string, value_serde=serdes.string)
+    stream.to("out", value_serde=serdes.long)
+    with pytest.raises(ProductionError, match="record of topic 'in', partition 0, offset 0"):
+        log.streams(builder.build()).run_to_end()
+
+
+def test_a_changelog_record_that_is_too_large_names_the_node_of_its_store(tmp_path: Path) -> None:
+    log = Log(tmp_path / "log", **{"in": 1})
+    log.write("in", [("k", "a" * 20_000)])
+    builder = StreamsBuilder()
+    stream = builder.stream("in", key_serde=serdes.string, value_serde=serdes.string)
+    stream.group_by_key().reduce(lambda one, other: one + other)
+    streams = log.streams(builder.build(), producer_message_max_bytes=10_000)
+    with pytest.raises(ProductionError, match=r"KSTREAM-REDUCE-0000000002 of task 0_0 .*changelog"):
         streams.run_to_end()
 
 
@@ -113,12 +136,12 @@ def test_a_record_that_is_too_large_fails_the_application(tmp_path: Path, guaran
 def test_a_production_handler_may_go_on_without_it(tmp_path: Path, guarantee: str) -> None:
     log = Log(tmp_path / "log", **{"in": 1, "out": 1})
     log.write("in", [("k", "a"), ("k", "b" * 1000), ("k", "c")])
-    asked: list[tuple[Any, int, str]] = []
+    asked: list[tuple[Any, str, int, str]] = []
 
     def handler(context: ErrorHandlerContext, record: Any, exception: Exception) -> Response:
         assert isinstance(exception, KafkaException)
         assert exception.args[0] == KafkaError.MSG_SIZE_TOO_LARGE
-        asked.append((str(context.task_id), context.offset, record.topic))
+        asked.append((str(context.task_id), context.node_name, context.offset, record.topic))
         return Response.resume()
 
     streams = log.streams(
@@ -129,7 +152,7 @@ def test_a_production_handler_may_go_on_without_it(tmp_path: Path, guarantee: st
     )
     streams.run_to_end()
     assert [value for _, value in log.texts("out")] == ["a" * 3000, "c" * 3000]
-    assert asked == [("0_0", 1, "out")]
+    assert asked == [("0_0", "KSTREAM-SINK-0000000002", 1, "out")]
 
 
 @pytest.mark.parametrize("guarantee", GUARANTEES)

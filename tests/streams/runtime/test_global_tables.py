@@ -1,5 +1,6 @@
 """Global stores: full copies, complete before anything is processed."""
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from pylog.streams.dsl.builder import StreamsBuilder
 from pylog.streams.dsl.materialized import Materialized
 from pylog.streams.errors import MissingSourceTopicError
 from pylog.streams.query import KeyQuery, StateQueryRequest
+from pylog.streams.runtime.restore_listeners import StateRestoreListener
 from pylog.streams.runtime.thread_state import State
 from pylog.streams.topology import Topology
 
@@ -64,8 +66,44 @@ def test_it_follows_its_topic_and_is_there_again_after_a_restart(
 
 def test_a_missing_global_topic_is_named(tmp_path: Path) -> None:
     log = Log(tmp_path / "log", **{"in": 1, "out": 1})
-    with pytest.raises(MissingSourceTopicError, match="names"):
+    with pytest.raises(MissingSourceTopicError, match="`pylog topics create names`"):
         log.streams(enriched()).start()
+
+
+class Interrupting(StateRestoreListener):
+    """Sends a signal when the first batch was restored."""
+
+    def __init__(self) -> None:
+        self.restored = 0
+        self.told: list[str] = []
+
+    def on_batch_restored(self, *args: Any) -> None:
+        if not self.restored:
+            signal.raise_signal(signal.SIGINT)
+        self.restored += args[-1]
+
+    def on_restore_end(self, *args: Any) -> None:
+        self.told.append("end")
+
+    def on_restore_suspended(self, *args: Any) -> None:
+        self.told.append("suspended")
+
+
+@pytest.mark.parametrize("store", STORES)
+def test_a_signal_ends_the_filling_of_global_stores(tmp_path: Path, store: str) -> None:
+    log = Log(tmp_path / "log", **{"in": 1, "names": 1, "out": 1})
+    log.write("names", [(str(number), "x" * 100) for number in range(100_000)])
+    log.write("in", [("k", "1")])
+    streams = log.streams(enriched(), default_dsl_store=store)
+    listener = Interrupting()
+    streams.set_global_state_restore_listener(listener)
+    streams.run()
+    assert streams.state is State.NOT_RUNNING
+    assert 0 < listener.restored < 100_000
+    assert listener.told == ["suspended"]
+    assert log.texts("out") == []
+    log.streams(enriched(), default_dsl_store=store).run_to_end()
+    assert log.texts("out") == [("k", f"1 {'x' * 100}")]
 
 
 def test_a_record_that_cannot_be_decoded_ends_the_instance(tmp_path: Path) -> None:

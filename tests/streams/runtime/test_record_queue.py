@@ -160,8 +160,31 @@ def test_an_extractor_that_raises_is_named_with_the_record() -> None:
         raise ZeroDivisionError("by zero")
 
     queue = make_queue(extractor=extract)
-    with pytest.raises(InvalidTimestampError, match="offset 3: ZeroDivisionError: by zero"):
+    with pytest.raises(InvalidTimestampError, match="ZeroDivisionError: by zero") as caught:
         queue.add_messages(messages(3))
+    for part in ("'source'", "extract (", "test_record_queue.py:", "partition 1, offset 3"):
+        assert part in str(caught.value)
+
+
+class LateExtractor:
+    def extract(self, record: Any, partition_time: int) -> int:
+        raise ZeroDivisionError("by zero")
+
+
+def test_an_extractor_of_a_class_that_raises_is_named_too() -> None:
+    with pytest.raises(InvalidTimestampError, match=r"LateExtractor\.extract \(.*test_record_q"):
+        make_queue(extractor=LateExtractor()).add_messages(messages(3))
+
+
+@pytest.mark.parametrize("value", [None, 12.5, "7", True, 1 << 63])
+def test_what_is_no_timestamp_is_named_with_the_extractor(value: Any) -> None:
+    queue = make_queue(extractor=lambda record, partition_time: value)
+    with pytest.raises(
+        InvalidTimestampError, match=re.escape(f"returned {value!r}, not")
+    ) as caught:
+        queue.add_messages(messages(3))
+    for part in ("'source'", "test_record_queue.py:", "topic 'topic', partition 1, offset 3"):
+        assert part in str(caught.value)
 
 
 def test_many_messages_come_out_in_order_whatever_the_batches() -> None:

@@ -134,3 +134,22 @@ def test_a_directory_in_use_is_not_cleaned(tmp_path: Path) -> None:
 
 def test_nothing_to_clean_is_no_error(tmp_path: Path) -> None:
     StateDirectory(tmp_path / "nowhere", "app", True).clean()
+
+
+def test_a_folder_that_is_at_work_is_not_cleaned_up(tmp_path: Path) -> None:
+    directory = StateDirectory(tmp_path, "app", True)
+    directory.open()
+    directory.take(TASK)
+    folder = directory.task_path(TASK)
+    assert folder is not None
+    much_later_s = folder.stat().st_mtime + 1000
+    assert directory.clean_removed_tasks(10, much_later_s) == []
+    assert folder.is_dir()
+    others: list[bool] = []
+    other = threading.Thread(target=lambda: others.append(directory.take(TASK)))
+    other.start()
+    other.join()
+    assert others == [False]
+    directory.give_back(TASK)
+    assert directory.clean_removed_tasks(10, much_later_s) == [TASK]
+    directory.close()

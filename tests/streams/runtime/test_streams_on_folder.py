@@ -103,7 +103,7 @@ def test_records_are_processed_as_they_come(tmp_path: Path) -> None:
 def test_a_missing_source_topic_is_named(tmp_path: Path) -> None:
     log = Log(tmp_path / "log", out=1)
     streams = log.streams(copy("nowhere"))
-    with pytest.raises(MissingSourceTopicError, match="nowhere"):
+    with pytest.raises(MissingSourceTopicError, match="`pylog topics create nowhere`"):
         streams.start()
     assert streams.state is State.ERROR
 

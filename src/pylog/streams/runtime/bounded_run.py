@@ -6,11 +6,12 @@ that is committed. What another instance of the application reads counts by its 
 """
 
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from pylog import ConsumerGroupTopicPartitions, TopicPartition
 from pylog.streams.runtime.assignment import Partition, TaskLayout
-from pylog.streams.runtime.instance import Instance
+from pylog.streams.runtime.instance import Instance, log
 from pylog.streams.runtime.log_offsets import log_ends
 
 if TYPE_CHECKING:
@@ -24,10 +25,12 @@ class BoundedRun:
 
     Args:
         instance: its topics are as they are when the run begins.
+        say_every_s: how often to say what it waits for, as long as nothing is read.
     """
 
-    def __init__(self, instance: Instance):
+    def __init__(self, instance: Instance, say_every_s: float = 10.0):
         self._instance = instance
+        self._say_every_s = say_every_s
         layout = instance.layout
         places = [
             (topic, number)
@@ -39,9 +42,31 @@ class BoundedRun:
 
     def wait(self, threads: "list[StreamThread]", is_over: threading.Event) -> None:
         """Return when the end is reached, or when `is_over` is set."""
+        said_s = time.monotonic()
+        before = self._describe(threads)
         while not is_over.wait(_LOOK_S):
             if self._is_done(threads):
                 return
+            if time.monotonic() - said_s >= self._say_every_s:
+                said_s = time.monotonic()
+                now = self._describe(threads)
+                if now == before:
+                    for line in now:
+                        log.info("%s: %s", self._instance.client_id, line)
+                before = now
+
+    def _describe(self, threads: "list[StreamThread]") -> list[str]:
+        """What is not read yet."""
+        lines = []
+        ends = {**self._inputs, **log_ends(self._instance.admin, self._between_tasks)}
+        for (topic, number), end in sorted(ends.items()):
+            position = max((each.position((topic, number)) for each in threads), default=-1)
+            if position < end and end > 0:
+                where = f"read to {position} of {end}" if position >= 0 else f"not read, of {end}"
+                if not any(each.reads((topic, number)) for each in threads):
+                    where += ", by another instance, or by none yet"
+                lines.append(f"waiting for {topic} [{number}]: {where}")
+        return lines or ["waiting for what was read to be processed and committed"]
 
     def _is_done(self, threads: "list[StreamThread]") -> bool:
         if not all(thread.has_nothing_to_do for thread in threads):

@@ -228,6 +228,8 @@ class ChangelogReader:
         if error.code() == KafkaError._PARTITION_EOF:
             # Markers of transactions and gaps of compaction lie before it, too.
             end = event.offset() or 0
+            if progress.is_standby and progress.is_source:
+                end = min(end, progress.log_end_offset)  # it waits, and came no further
             progress.advance(max(end, progress.offset or 0), 0, _COMMIT_EVERY)
             if not progress.is_standby and end >= progress.log_end_offset:
                 self._finish(progress)

@@ -24,6 +24,7 @@ from pylog.streams.runtime.global_task import GlobalTask
 from pylog.streams.runtime.instance import Instance
 from pylog.streams.runtime.log_offsets import log_bounds
 from pylog.streams.runtime.message_batches import as_rows, last_offset, split_by_partition
+from pylog.streams.runtime.partition_counts import how_to_make
 from pylog.streams.runtime.restore_listeners import tell
 from pylog.streams.runtime.task_factory import now_ms
 from pylog.streams.runtime.task_id import TaskId
@@ -76,8 +77,8 @@ class GlobalThread(threading.Thread):
 
     # ---- before the instance starts ----
 
-    def open(self) -> None:
-        """Open the stores and read all that there is.
+    def open(self, is_over: threading.Event) -> None:
+        """Open the stores and read all that there is, or until `is_over` is set.
 
         Raises:
             MissingSourceTopicError: a global topic does not exist.
@@ -87,7 +88,9 @@ class GlobalThread(threading.Thread):
             topic for topic in self._task.topics if topic not in self._instance.existing_topics
         ]
         if missing:
-            raise MissingSourceTopicError(f"global topics that do not exist: {', '.join(missing)}")
+            raise MissingSourceTopicError(
+                f"global topics that do not exist: {', '.join(missing)}; {how_to_make(missing)}"
+            )
         self._task.open_stores()
         self._task.open()
         self._consumer = Consumer(
@@ -107,7 +110,7 @@ class GlobalThread(threading.Thread):
         self._consumer.assign(
             [TopicPartition(*place, offset) for place, offset in self._offsets.items()]
         )
-        self._restore(ends)
+        self._restore(ends, is_over)
         self._commit()
         self._instance.global_stores.update(self._context.stores)
 
@@ -147,7 +150,7 @@ class GlobalThread(threading.Thread):
             shutil.rmtree(self._folder / name, ignore_errors=True)
         store.init(self._context)
 
-    def _restore(self, ends: dict[Partition, int]) -> None:
+    def _restore(self, ends: dict[Partition, int], is_over: threading.Event) -> None:
         left = {place: end for place, end in ends.items() if self._offsets[place] < end}
         listener = self._instance.restore_listener
         restored = dict.fromkeys(left, 0)
@@ -159,7 +162,7 @@ class GlobalThread(threading.Thread):
                 self._offsets[place],
                 end,
             )
-        while left and not self._is_stopping.is_set():
+        while left and not self._is_stopping.is_set() and not is_over.is_set():
             for place, count in self._take(_POLL_S, is_restoring=True).items():
                 if place not in left:
                     continue
@@ -172,6 +175,9 @@ class GlobalThread(threading.Thread):
                 if self._offsets[place] >= left[place]:
                     del left[place]
                     tell(listener.on_restore_end, where, name, restored[place])
+        for place in left:
+            name = self._stores_by_topic[place[0]]
+            tell(listener.on_restore_suspended, TopicPartition(*place), name, restored[place])
 
     # ---- follow ----
 

@@ -8,6 +8,7 @@ from pylog.streams.errors import StreamsError
 from pylog.streams.runtime.assignment import Partition
 
 _TIMEOUT_S = 60.0
+_GONE_AFTER_S = 5.0  # by then every broker has heard of a topic that was just made
 _RETRY_S = 0.05
 
 
@@ -28,7 +29,7 @@ def _offsets(admin: AdminClient, places: set[Partition], spec: OffsetSpec) -> di
     if not places:
         return {}
     wanted = {TopicPartition(*place): spec for place in places}
-    deadline_s = time.monotonic() + _TIMEOUT_S
+    began_s = time.monotonic()
     while True:
         try:
             found = admin.list_offsets(wanted, isolation_level=IsolationLevel.READ_UNCOMMITTED)
@@ -39,7 +40,10 @@ def _offsets(admin: AdminClient, places: set[Partition], spec: OffsetSpec) -> di
         except KafkaException as error:
             kafka_error = error.args[0]
             # A topic that was just made may have no leader yet, or not as far as a broker knows.
-            if not KafkaError(kafka_error.code()).retriable() or time.monotonic() > deadline_s:
+            is_unknown = kafka_error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
+            limit_s = _GONE_AFTER_S if is_unknown else _TIMEOUT_S
+            is_late = time.monotonic() - began_s > limit_s
+            if is_late or not KafkaError(kafka_error.code()).retriable():
                 topics = ", ".join(sorted({topic for topic, _ in places}))
                 raise StreamsError(f"offsets of {topics}: {kafka_error.str()}") from error
         time.sleep(_RETRY_S)

@@ -31,7 +31,15 @@ def check_sources(subtopologies: Sequence[Subtopology], known: Mapping[str, int]
     }
     if missing:
         listed = ", ".join(f"{topic} (subtopology {number})" for topic, number in missing.items())
-        raise MissingSourceTopicError(f"source topics that do not exist: {listed}")
+        raise MissingSourceTopicError(
+            f"source topics that do not exist: {listed}; {how_to_make(sorted(missing))}"
+        )
+
+
+def how_to_make(topics: Sequence[str]) -> str:
+    """What to do about topics that are not there, for an error."""
+    commands = ", ".join(f"`pylog topics create {topic}`" for topic in topics)
+    return f"make them before the application starts, with {commands} or AdminClient.create_topics"
 
 
 def repartition_counts(

@@ -51,7 +51,11 @@ class PartitionPositions:
 
     def has_reached(self, place: Partition, end: int) -> bool:
         """Whether all records before `end` were handed out."""
-        return max(self._next.get(place, -1), self._ends.get(place, -1)) >= end
+        return self.position(place) >= end
+
+    def position(self, place: Partition) -> int:
+        """The next offset to be handed out, -1 when it is not known."""
+        return max(self._next.get(place, -1), self._ends.get(place, -1))
 
     def lag_of(self, topic: str, partition: int) -> int | None:
         """How many records there are that were not handed out; None when it is not known."""

@@ -14,6 +14,7 @@ from pylog.streams.error_handlers import (
 )
 from pylog.streams.errors import ProductionError, TaskMigratedError
 from pylog.streams.runtime.record_collector import TaskCollector
+from pylog.streams.runtime.task_errors import describe_record
 
 # The group went on to another generation; the member may be in it.
 STALE = frozenset({KafkaError.ILLEGAL_GENERATION, KafkaError.REBALANCE_IN_PROGRESS})
@@ -67,17 +68,29 @@ def report_failure(
     """
     kafka_error = error.args[0]
     context = collector.context
-    where = f"task {context.task_id} could not write to topic {topic!r}: {kafka_error.str()}"
-    if kafka_error.code() in FENCED:
-        raise TaskMigratedError(where) from error
-    described = ErrorHandlerContext(
+    at_topic, partition, offset, at_headers, record_timestamp = collector.origin or (
         context.topic,
         context.partition,
         context.offset,
-        context.headers or [],
-        "",
-        context.task_id,
+        context.headers,
         context.record_timestamp,
+    )
+    node_name = collector.writers.get(topic) or collector.writers.get(None, "")
+    where = (
+        f"{node_name or 'a processor'} of task {context.task_id} could not write to topic "
+        f"{topic!r}: {kafka_error.str()}; "
+        f"{describe_record(at_topic, partition, offset, record_timestamp)}"
+    )
+    if kafka_error.code() in FENCED:
+        raise TaskMigratedError(where) from error
+    described = ErrorHandlerContext(
+        at_topic,
+        partition,
+        offset,
+        at_headers or [],
+        node_name,
+        context.task_id,
+        record_timestamp,
         key,
         value,
         context.config["errors.dead.letter.queue.topic.name"],
@@ -91,4 +104,4 @@ def report_failure(
         collector.send(letter.topic, letter.key, letter.value, letter.headers, letter.timestamp, -1)
     if response.decision != "resume":
         raise ProductionError(where) from error
-    context.drop("", "production error")
+    context.drop(node_name, "production error")

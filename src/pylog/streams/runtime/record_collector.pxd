@@ -19,4 +19,6 @@ cdef class TaskCollector(RecordCollector):
     cdef object ask_partition_count      # topic -> how many partitions it has
     cdef object report_failure           # (collector, topic, key, value, headers, timestamp, error)
     cdef public object context           # TaskContext, for the error handlers
+    cdef readonly object writers         # names of nodes that write to a topic, by topic
+    cdef public object origin            # of the record that failed after others were taken, or None
     cdef bint reports_each               # deliveries are reported record by record

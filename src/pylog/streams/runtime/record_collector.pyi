@@ -16,10 +16,14 @@ class Outlet:
         poll: Callable[[float], int],
         begin: Callable[[], None] | None,
     ) -> None: ...
+    def redirect(self, produce: Callable[..., None], poll: Callable[[float], int]) -> None: ...
     def raise_failure(self) -> None: ...
 
 class TaskCollector(RecordCollector):
     context: Any
+    origin: tuple[str | None, int, int, Any, int] | None
+    @property
+    def writers(self) -> dict[str | None, str]: ...
     def __init__(
         self,
         outlet: Outlet,

@@ -34,6 +34,13 @@ cdef class Outlet:
         self.begin = begin
         self.needs_begin = begin is not None
 
+    def redirect(self, produce, poll):
+        """Go on with another producer, which has no transaction; for all collectors there are."""
+        self.produce = produce
+        self.poll = poll
+        self.failure = None
+        self.needs_begin = self.begin is not None
+
     def raise_failure(self):
         """Raise what a record that was sent earlier came to."""
         failure = self.failure
@@ -61,6 +68,9 @@ cdef class TaskCollector(RecordCollector):
         reports_each: whether a record that fails after it was sent is reported by itself. It
             costs a callback for each record, and only a handler that goes on needs it.
     """
+
+    def __cinit__(self, *args):
+        self.writers = {}
 
     def __init__(self, Outlet outlet, count_partitions, report_failure, bint reports_each):
         self.outlet = outlet
@@ -103,13 +113,21 @@ cdef class TaskCollector(RecordCollector):
 
     def _reporter(self, topic, key, value, headers, timestamp):
         """What to call when the record was written, or was not."""
+        context = self.context
+        origin = None if context is None else (
+            context.topic, context.partition, context.offset, context.headers,
+            context.record_timestamp)
+
         def report(error, message):
             if error is None:
                 return
+            self.origin = origin  # the task has gone on
             try:
                 self.report_failure(
                     self, topic, key, value, headers, timestamp, KafkaException(error))
             except Exception as failure:
                 if self.outlet.failure is None:
                     self.outlet.failure = failure
+            finally:
+                self.origin = None
         return report

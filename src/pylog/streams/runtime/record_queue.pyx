@@ -17,9 +17,13 @@ from pylog.streams.source_node cimport SourceNode
 import logging
 
 from pylog.streams.errors import InvalidTimestampError, SerializationError, StreamsError
+from pylog.streams.functions import describe_function
+from pylog.streams.runtime.task_errors import describe_place, describe_record, user_frames
 from pylog.streams.timestamp_extractors import TimestampExtractor
 
 log = logging.getLogger(__name__)
+
+MIN_TIME, MAX_TIME = -(1 << 63), (1 << 63) - 1
 
 
 @cython.final
@@ -189,15 +193,23 @@ cdef class RecordQueue:
     cdef int64_t _extracted(self, key, value, int64_t timestamp, headers,
                             int64_t offset) except? -2:
         record = ConsumerRecord(key, value, timestamp, headers, self.topic, self.partition, offset)
+        extract = self.on_invalid_timestamp if self.extract is None else self.extract
         try:
-            if self.extract is None:
-                return self.on_invalid_timestamp(record, self.partition_time)
-            return self.extract(record, self.partition_time)
+            time = extract(record, self.partition_time)
         except StreamsError:
             raise
         except Exception as error:
+            where = describe_place(error, (extract,))
+            error.__traceback__ = user_frames(error.__traceback__)
             raise InvalidTimestampError(
-                f"the timestamp extractor of source {self.source.name!r} raised for topic "
-                f"{self.topic!r}, partition {self.partition}, offset {offset}: "
-                f"{type(error).__name__}: {error}"
+                f"the timestamp extractor of source {self.source.name!r} failed with "
+                f"{type(error).__name__}: {error}; in {where}; "
+                f"{describe_record(self.topic, self.partition, offset, timestamp)}"
             ) from error
+        if not isinstance(time, int) or isinstance(time, bool) or not MIN_TIME < time <= MAX_TIME:
+            raise InvalidTimestampError(
+                f"the timestamp extractor of source {self.source.name!r}, "
+                f"{describe_function(extract)}, returned {time!r}, not an int of milliseconds "
+                f"since 1970; {describe_record(self.topic, self.partition, offset, timestamp)}"
+            )
+        return time

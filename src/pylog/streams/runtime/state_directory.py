@@ -148,6 +148,11 @@ class StateDirectory:
             self._owners[task_id] = own
         return True
 
+    def _take_unowned(self, task_id: TaskId) -> bool:
+        """Take a folder that nobody has; one that the calling thread has is at work."""
+        with self._changed:
+            return task_id not in self._owners and self.take(task_id)
+
     def give_back(self, task_id: TaskId) -> None:
         """The calling thread is done with a task's folder."""
         with self._changed:
@@ -197,7 +202,7 @@ class StateDirectory:
         now_s = time.time() if now_s is None else now_s
         removed = []
         for task_id, path in list(self.tasks_on_disk()):
-            if self.take(task_id):
+            if self._take_unowned(task_id):
                 try:
                     if now_s - _last_change_s(path) > delay_ms / 1000:
                         shutil.rmtree(path, ignore_errors=True)

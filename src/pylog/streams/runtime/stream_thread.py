@@ -31,7 +31,7 @@ from pylog.streams.runtime.task_factory import TaskFactory, now_ms
 from pylog.streams.runtime.thread_producer import ThreadProducer
 from pylog.streams.runtime.thread_state import ThreadState
 from pylog.streams.runtime.thread_tasks import ThreadTasks
-from pylog.streams.runtime.topic_keeper import UNKNOWN_TOPIC
+from pylog.streams.runtime.topic_keeper import MAY_BE_GONE, UNKNOWN_TOPIC
 from pylog.streams.runtime.uncaught import StreamThreadExceptionResponse
 from pylog.streams.state.cache import ThreadCache
 
@@ -97,6 +97,10 @@ class StreamThread(threading.Thread):
         """Whether a task of this thread reads a partition."""
         tasks = self.tasks
         return tasks is not None and tasks.reads(place)
+
+    def position(self, place: Partition) -> int:
+        """The next offset of a partition to be handed to its task, -1 when it is not known."""
+        return self._positions.position(place) if self.tasks is not None else -1
 
     def has_reached(self, place: Partition, end: int) -> bool:
         """Whether all records of a partition before `end` were handed to its task."""
@@ -282,7 +286,7 @@ class StreamThread(threading.Thread):
             # A poll in which tasks are assigned goes on waiting for records.
             timeout_s = min(timeout_s, _BRIEF_S)
         due_ms = tasks.next_punctuation_ms
-        if due_ms < 1 << 62:
+        if due_ms < 1 << 62 and not self._instance.is_paused:
             timeout_s = min(timeout_s, max(0.0, (due_ms - now_ms()) / 1000))
         left_s = self._committed_s + self._commit_interval_s - time.monotonic()
         return min(timeout_s, max(0.0, left_s))
@@ -304,10 +308,11 @@ class StreamThread(threading.Thread):
         error = event.error()
         assert error is not None
         topic, partition = event.topic() or "", event.partition()
+        if error.code() in MAY_BE_GONE and topic in self._instance.internal_sources:
+            self._instance.topics.check_internal()
         if error.code() == KafkaError._PARTITION_EOF:
             self._positions.note_end((topic, partition or 0), event.offset() or 0)
         elif error.code() in UNKNOWN_TOPIC:
-            self._instance.topics.check_internal()
             # A broker may not have heard yet of a topic that was just made.
             if topic not in internal_topics.partition_counts(self._instance.admin):
                 raise MissingSourceTopicError(

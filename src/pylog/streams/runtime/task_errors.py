@@ -6,8 +6,9 @@ without the frames of this package above it.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
+from typing import Any
 
 import pylog
 from pylog.streams.error_handlers import ErrorHandlerContext, Response, ask
@@ -105,7 +106,7 @@ class TaskErrors:
         self._send_dead_letters(response)
         if response.decision != "resume":
             raise ProductionError(
-                f"sink {node.name!r} cannot write to topic {topic!r}: {error}"
+                f"sink {node.name!r} cannot write to topic {topic!r}: {error}; {self._at()}"
             ) from error
         self._context.drop(node.name, "production error")
 
@@ -135,21 +136,46 @@ class TaskErrors:
         context = self._context
         text = f"processor {node.name!r} failed with {type(error).__name__}"
         text += f": {error}" if str(error) else ""
-        where = _describe_place(node, error)
+        where = describe_place(error, node.functions())
         text += f"; in {where}" if where else ""
-        if context.topic is None:
-            return f"{text}; in a punctuation at {context.record_timestamp} ms"
-        text += f"; record of topic {context.topic!r}, partition {context.partition}, "
-        text += f"offset {context.offset}"
-        return text if record is None else f"{text}, key of type {type(record.key).__name__}"
+        text += f"; {self._at()}"
+        if context.topic is None or record is None:
+            return text
+        return f"{text}, key of type {type(record.key).__name__}"
+
+    def _at(self) -> str:
+        context = self._context
+        return describe_record(
+            context.topic, context.partition, context.offset, context.record_timestamp
+        )
 
 
-def _describe_place(node: Node, error: Exception) -> str:
+def describe_record(topic: str | None, partition: int, offset: int, timestamp_ms: int) -> str:
+    """Returns which record a task was at when something failed.
+
+    Args:
+        topic: that it was read from, None in a punctuation.
+        partition: number.
+        offset: its own.
+        timestamp_ms: of the punctuation.
+    """
+    if topic is None:
+        return f"in a punctuation at {timestamp_ms} ms"
+    return f"record of topic {topic!r}, partition {partition}, offset {offset}"
+
+
+def describe_place(error: Exception, functions: Iterable[Callable[..., Any]]) -> str:
+    """Returns where the program's own code raised: function, file and line.
+
+    Args:
+        error: what it raised.
+        functions: that were called, for an error without a frame of the program.
+    """
     trace = user_frames(error.__traceback__)
     if trace is not None:
         code = trace.tb_frame.f_code
         return f"{code.co_qualname} ({code.co_filename}:{trace.tb_lineno})"
-    return ", ".join(describe_function(function) for function in node.functions())
+    return ", ".join(describe_function(function) for function in functions)
 
 
 def user_frames(trace: TracebackType | None) -> TracebackType | None:
@@ -175,7 +201,7 @@ def lifecycle_error(node: Node, error: Exception, what: str) -> StreamsError:
         error: what it raised.
         what: "opened" or "closed".
     """
-    where = _describe_place(node, error)
+    where = describe_place(error, node.functions())
     error.__traceback__ = user_frames(error.__traceback__)
     text = f"processor {node.name!r} cannot be {what}: {type(error).__name__}: {error}"
     return ProcessingError(f"{text}; in {where}" if where else text)

@@ -14,7 +14,7 @@ from pylog.streams.runtime.record_collector import TaskCollector
 from pylog.streams.runtime.task import StreamTask
 from pylog.streams.runtime.task_id import TaskId
 from pylog.streams.runtime.thread_producer import ThreadProducer
-from pylog.streams.runtime.topic_keeper import UNKNOWN_TOPIC
+from pylog.streams.runtime.topic_keeper import MAY_BE_GONE, UNKNOWN_TOPIC
 
 
 def now_ms() -> int:
@@ -74,6 +74,7 @@ class TaskFactory:
         context.global_stores.update(instance.global_stores)
         layout = instance.layout
         topology = instance.topology.build(task_id.subtopology, context, instance.existing_topics)
+        collector.writers.update(topology.writers)
         partitions = layout.partitions_of(task_id)
         task = StreamTask(task_id, topology, context, partitions, config, now_ms)
         task.lag_provider = self._lag_of
@@ -100,8 +101,9 @@ class TaskFactory:
         Only a folder says so while it takes a record; on a cluster the topic has to exist.
         """
         topics = self._instance.topics
-        if error.args[0].code() in UNKNOWN_TOPIC:
+        if error.args[0].code() in MAY_BE_GONE:
             topics.check_internal()
+        if error.args[0].code() in UNKNOWN_TOPIC:
             known = internal_topics.partition_counts(self._instance.admin)
             if not self._instance.config.is_on_cluster and topics.make_outputs({topic}, known):
                 collector.send(topic, key, value, headers, timestamp_ms, -1)

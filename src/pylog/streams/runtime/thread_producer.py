@@ -19,7 +19,7 @@ from pylog import KafkaError, KafkaException, Producer, TopicPartition
 from pylog.streams.errors import ProductionError
 from pylog.streams.runtime.production_errors import meaning
 from pylog.streams.runtime.record_collector import Outlet
-from pylog.streams.runtime.topic_keeper import UNKNOWN_TOPIC
+from pylog.streams.runtime.topic_keeper import MAY_BE_GONE
 
 _ABORT_TRIES = 100
 _RETRY_S = 0.05
@@ -48,9 +48,11 @@ class ThreadProducer:
         self._is_in_transaction = False
         self._producer: Producer | None = None
         self._partition_counts: dict[str, int] = {}
-        self.outlet = self._open()
+        producer = self._open()
+        begin = self._begin if self.is_exactly_once else None
+        self.outlet = Outlet(producer.produce, producer.poll, begin)
 
-    def _open(self) -> Outlet:
+    def _open(self) -> Producer:
         conf = self._conf
         if conf.get("bootstrap.servers"):
             # librdkafka tells of failures alone, and to this one.
@@ -63,8 +65,7 @@ class ThreadProducer:
             producer.close(0)
             raise
         self._producer = producer
-        begin = self._begin if self.is_exactly_once else None
-        return Outlet(producer.produce, producer.poll, begin)
+        return producer
 
     def _note(self, error: KafkaError | None, _: object) -> None:
         if error is not None and self._failure is None:
@@ -104,6 +105,7 @@ class ThreadProducer:
         """Hand over what waits for its batch to fill, without waiting for it to be safe."""
         with self._translating("send"):
             self.producer.flush(0)
+        self._raise_noted()
 
     def flush(self) -> None:
         """Wait until all records are as safe as `acks` asks.
@@ -138,8 +140,8 @@ class ThreadProducer:
             ProductionError: a record could not be written.
         """
         if not self._is_in_transaction:
-            self.outlet.needs_begin = False
             self._begin()
+            self.outlet.needs_begin = False
         deadline_s = time.monotonic() + self._timeout_s
         with self._translating("commit"):
             if offsets:
@@ -178,15 +180,13 @@ class ThreadProducer:
         self.replace()
 
     def replace(self) -> None:
-        """A new producer in the place of one that is fenced or broken.
-
-        The collectors of tasks have the old outlet: their tasks are made anew after this.
-        """
+        """A new producer in the place of one that is fenced or broken."""
         with contextlib.suppress(KafkaException):
             self.producer.close(0)
         self._failure = None
         self._is_in_transaction = False
-        self.outlet = self._open()
+        producer = self._open()
+        self.outlet.redirect(producer.produce, producer.poll)
 
     def close(self) -> None:
         """Abort what is open, and let go."""
@@ -210,7 +210,7 @@ class ThreadProducer:
             raise meaning(error.args[0], what) from error
 
     def _look_for_cause(self, error: KafkaError) -> None:
-        if error.code() in UNKNOWN_TOPIC or error.code() == KafkaError._MSG_TIMED_OUT:
+        if error.code() in MAY_BE_GONE:
             self._check_topics()
 
 

@@ -169,13 +169,19 @@ class ThreadTasks:
         self._positions.end(places)
 
     def _let_go(self, task_ids: Iterable[TaskId], is_clean: bool) -> None:
-        """Close tasks, whatever they raise."""
+        """Close tasks, all of them, whatever they raise."""
+        failure: StreamsError | None = None
         for task_id in task_ids:
             self._pending.pop(task_id, None)
             task = self.active.pop(task_id, None)
             if task is None:
                 continue
-            self._close(task, is_clean)
+            try:
+                self._close(task, is_clean)
+            except StreamsError as error:
+                failure = failure or error
+        if failure is not None:
+            raise failure
 
     def _close(self, task: LiveTask, is_clean: bool) -> None:
         self._forget(task)
@@ -189,10 +195,10 @@ class ThreadTasks:
             if not self._instance.is_ending:  # then what was counted is for the program to read
                 task.metrics.close()
         except StreamsError as error:
+            task.close(False)
             if is_clean:
                 raise
             log.warning("task %s, closed after an error: %s", task.id, error)
-            task.close(False)
         finally:
             self._instance.state_directory.give_back(task.id)
 
@@ -370,8 +376,8 @@ class ThreadTasks:
 
     @property
     def is_commit_requested(self) -> bool:
-        """Whether a processor asked for a commit."""
-        return any(task.task.commit_requested for task in self._running)
+        """Whether a processor asked for a commit, and there is something to commit."""
+        return any(task.task.commit_requested and task.task.commit_needed for task in self._running)
 
     # ---- commit ----
 

@@ -26,6 +26,8 @@ UNKNOWN_TOPIC = frozenset(
         KafkaError.UNKNOWN_TOPIC_ID,
     }
 )
+# What may come of it: a folder's partition closes under its users, a cluster's takes nothing.
+MAY_BE_GONE = UNKNOWN_TOPIC | {KafkaError._STATE, KafkaError._MSG_TIMED_OUT}
 _LOOKS = 3  # a broker may not have heard yet of a topic that was just made
 _LOOK_AGAIN_S = 0.2
 
