@@ -47,9 +47,10 @@ bench-streams:
 	@$(INSTALL) bench streams
 	$(BIN)/python -m benchmarks.suite --streams $(ARGS)
 
-peers:  # a real Kafka and Kafka Streams from Maven Central into .peers/, once
+peers:  # a real Kafka, Kafka Streams and the clients of other makers into .peers/, once
 	$(PYTHON) scripts/peers/kafka.py fetch
 	$(PYTHON) scripts/peers/streams.py fetch
+	$(PYTHON) scripts/peers/clients.py fetch
 test-peers: peers
 	@$(INSTALL) dev
 	$(BIN)/python -m pytest -m peer $(ARGS)
