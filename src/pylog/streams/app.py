@@ -9,6 +9,7 @@ application.id share the work, each with a state.dir of its own when stores are 
 Source: Kafka KafkaStreams.
 """
 
+import contextlib
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -440,17 +441,24 @@ class Streams(StoreAccess):
         for thread in threads:
             if thread.ident is not None:
                 thread.join()
-        if self._global_thread is not None:
-            self._global_thread.stop()
-            if self._global_thread.ident is not None:
-                self._global_thread.join()
-            else:
-                self._global_thread.close()
-        if self._server is not None:
-            self._server.close()
-        if self._instance is not None:
-            self._instance.admin.close()
-        self._state_directory.close()
+        with contextlib.ExitStack() as steps:  # the last one first, and each whatever one raises
+            steps.callback(self._end)
+            steps.callback(self._state_directory.close)
+            if self._instance is not None:
+                steps.callback(self._instance.admin.close)
+            if self._server is not None:
+                steps.callback(self._server.close)
+            if self._global_thread is not None:
+                steps.callback(self._close_global_thread, self._global_thread)
+
+    def _close_global_thread(self, thread: GlobalThread) -> None:
+        thread.stop()
+        if thread.ident is not None:
+            thread.join()
+        else:
+            thread.close()
+
+    def _end(self) -> None:
         self._set_state(State.NOT_RUNNING if self._state is State.PENDING_SHUTDOWN else State.ERROR)
 
     def __enter__(self) -> "Streams":

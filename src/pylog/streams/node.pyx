@@ -16,6 +16,7 @@ from libc.stdint cimport int64_t
 from pylog.streams.record cimport Record
 
 from pylog.streams.errors import (
+    MissingInternalTopicError,
     ProcessingError,
     ProductionError,
     TaskCorruptedError,
@@ -25,7 +26,13 @@ from pylog.streams.errors import (
 from pylog.streams.read_only_store import ReadOnlyStore
 
 # What a node below, or the collector, has already given to its handler, or that is for the thread.
-HANDLED = (ProcessingError, ProductionError, TaskMigratedError, TaskCorruptedError)
+HANDLED = (
+    MissingInternalTopicError,
+    ProcessingError,
+    ProductionError,
+    TaskCorruptedError,
+    TaskMigratedError,
+)
 
 
 @cython.final

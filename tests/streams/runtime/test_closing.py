@@ -15,7 +15,7 @@ from pylog.streams.runtime.stream_thread import StreamThread
 from pylog.streams.runtime.thread_state import State
 from pylog.streams.topology import Topology
 
-TEXT = {"key_serde": serdes.string, "value_serde": serdes.string}
+TEXT: dict[str, Any] = {"key_serde": serdes.string, "value_serde": serdes.string}
 
 
 def table() -> Topology:

@@ -93,7 +93,10 @@ class Commits:
         deadline_s = time.monotonic() + _TIMEOUT_S
         while True:
             try:
-                self._consumer.commit(offsets=positions, asynchronous=False)
+                committed = self._consumer.commit(offsets=positions, asynchronous=False)
+                for position in committed or ():
+                    if position.error is not None:  # of this partition alone
+                        raise KafkaException(position.error)
                 return
             except KafkaException as error:
                 # What this member has is nobody else's before it has given it up in a callback:

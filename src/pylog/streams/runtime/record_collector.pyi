@@ -1,8 +1,9 @@
 from collections.abc import Callable
-from typing import Any
+from typing import Any, final
 
 from pylog.streams.collector import RecordCollector
 
+@final
 class Outlet:
     needs_begin: bool
     failure: BaseException | None
@@ -19,6 +20,7 @@ class Outlet:
     def redirect(self, produce: Callable[..., None], poll: Callable[[float], int]) -> None: ...
     def raise_failure(self) -> None: ...
 
+@final
 class TaskCollector(RecordCollector):
     context: Any
     origin: tuple[str | None, int, int, Any, int] | None

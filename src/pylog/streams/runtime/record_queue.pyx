@@ -23,7 +23,8 @@ from pylog.streams.timestamp_extractors import TimestampExtractor
 
 log = logging.getLogger(__name__)
 
-MIN_TIME, MAX_TIME = -(1 << 63), (1 << 63) - 1
+cdef object _MIN_TIME = -(1 << 63)
+cdef object _MAX_TIME = (1 << 63) - 1
 
 
 @cython.final
@@ -206,7 +207,7 @@ cdef class RecordQueue:
                 f"{type(error).__name__}: {error}; in {where}; "
                 f"{describe_record(self.topic, self.partition, offset, timestamp)}"
             ) from error
-        if not isinstance(time, int) or isinstance(time, bool) or not MIN_TIME < time <= MAX_TIME:
+        if not isinstance(time, int) or isinstance(time, bool) or not _MIN_TIME < time <= _MAX_TIME:
             raise InvalidTimestampError(
                 f"the timestamp extractor of source {self.source.name!r}, "
                 f"{describe_function(extract)}, returned {time!r}, not an int of milliseconds "
