@@ -22,22 +22,9 @@ from wire_client import WireClient
 from pylog import Producer
 from pylog.errors import KafkaError
 from pylog.server.fetch_sessions import FetchSessions
-from pylog.testing import Server
 
 E = KafkaError
 LONG_MS = 15_000
-
-
-@pytest.fixture(scope="module")
-def server():
-    with Server() as server:
-        yield server
-
-
-@pytest.fixture
-def client(server):
-    with WireClient(server) as client:
-        yield client
 
 
 @pytest.fixture

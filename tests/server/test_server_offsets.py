@@ -12,33 +12,13 @@ from produced import (
     produce,
     wanted,
 )
-from wire_client import WireClient, api
+from wire_client import api
 
 from logcore import layout, leader_epochs
 from pylog.errors import KafkaError
-from pylog.testing import Server
 
 E = KafkaError
 DELETE, EPOCHS, DIRS = api(21), api(23), api(35)
-
-
-@pytest.fixture(scope="module")
-def server():
-    with Server() as server:
-        yield server
-
-
-@pytest.fixture
-def client(server):
-    with WireClient(server) as client:
-        yield client
-
-
-@pytest.fixture
-def topic(client, request):
-    name = f"t{abs(hash(request.node.name))}"
-    create(client, name)
-    return name
 
 
 def fill(client, topic, *times_ms):

@@ -22,28 +22,8 @@ from logcore import codecs
 from logcore.batch import crc32c
 from pylog import Producer
 from pylog.errors import KafkaError
-from pylog.testing import Server
 
 E = KafkaError
-
-
-@pytest.fixture(scope="module")
-def server():
-    with Server() as server:
-        yield server
-
-
-@pytest.fixture
-def client(server):
-    with WireClient(server) as client:
-        yield client
-
-
-@pytest.fixture
-def topic(client, request):
-    name = f"t{abs(hash(request.node.name))}"
-    create(client, name)
-    return name
 
 
 def patched(batch, position, size, value, *, seal=True):

@@ -23,29 +23,10 @@ from wire_client import WireClient, api
 
 from pylog import Consumer, Producer
 from pylog.errors import KafkaError
-from pylog.testing import Server, ServerProcess
+from pylog.testing import ServerProcess
 
 E = KafkaError
 DESCRIBE, LIST, PRODUCERS = api(65), api(66), api(61)
-
-
-@pytest.fixture(scope="module")
-def server():
-    with Server() as server:
-        yield server
-
-
-@pytest.fixture
-def client(server):
-    with WireClient(server) as client:
-        yield client
-
-
-@pytest.fixture
-def topic(client, request):
-    name = f"t{abs(hash(request.node.name))}"
-    create(client, name)
-    return name
 
 
 @pytest.fixture
