@@ -28,6 +28,8 @@ NOT_RUN = {
     ("README.md", "minutes of measuring"),
     ("docs/start.md", "needs a package index"),
     ("docs/guides/arrow.md", "needs a package index"),
+    ("docs/guides/command_line.md", "needs a server"),
+    ("docs/guides/server.md", "asks for a password"),
     ("docs/guides/server.md", "runs until Ctrl-C"),
     ("docs/guides/server.md", "tests of another project"),
     ("docs/streams/tutorial.md", "needs a package index"),

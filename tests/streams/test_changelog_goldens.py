@@ -10,13 +10,13 @@ import json
 from typing import Any
 
 import pytest
-from pylog.streams.state.key_value_store import KeyValueStore
-from pylog.streams.state.session_store import SessionStore
-from pylog.streams.state.window_store import WindowStore
 from tests.streams import topology_scripts
 
 from pylog.streams import serdes
 from pylog.streams.record import Record
+from pylog.streams.state.key_value_store import KeyValueStore
+from pylog.streams.state.session_store import SessionStore
+from pylog.streams.state.window_store import WindowStore
 from pylog.streams.testing import TopologyTestDriver
 
 # Kafka Streams 4.3's stores with headers (`dsl.store.format`) are not here.

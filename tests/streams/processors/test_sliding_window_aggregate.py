@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pylog.streams.node import ProcessorContext
 from tests.streams.processors.harness import EMIT_AT_ONCE, Harness, add, plain, with_old
 
 from pylog.streams import serdes
+from pylog.streams.node import ProcessorContext
 from pylog.streams.processors.sliding_window_aggregate import KStreamSlidingWindowAggregateSupplier
 from pylog.streams.state import stores
 from pylog.streams.window import Window, Windowed

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pylog.streams.node import ProcessorContext
 from tests.streams.processors.harness import Harness, add, plain, with_old
 
 from pylog.streams import serdes
+from pylog.streams.node import ProcessorContext
 from pylog.streams.processors.aggregate import (
     KStreamAggregateSupplier,
     KStreamCountSupplier,

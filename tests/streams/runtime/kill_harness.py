@@ -25,7 +25,7 @@ from pylog.admin import NewTopic
 from pylog.streams.app import Streams
 
 _ROOT = Path(__file__).parents[3]
-_SHORTEST_S, _LONGEST_S = 0.02, 0.9
+_SHORTEST_S = 0.02
 _LOCKED_S = 15.0  # longer than a transaction's timeout
 _STOPPED_S = 2.5  # longer than the session's timeout, below
 _WORDS = [f"word-{number}" for number in range(40)]
@@ -45,6 +45,7 @@ class Plan:
         threads: of each process.
         standbys: num.standby.replicas.
         rate: input records a second.
+        longest_s: between two kills at most.
     """
 
     kills: int
@@ -55,6 +56,7 @@ class Plan:
     threads: int = 1
     standbys: int = 0
     rate: int = 600
+    longest_s: float = 0.25
 
 
 class Nursery:
@@ -163,7 +165,7 @@ def _disturb(
             nursery.start(name)
         written.write(500)
         for kill in range(plan.kills):
-            _write_for(written, plan, choices.uniform(_SHORTEST_S, _LONGEST_S))
+            _write_for(written, plan, choices.uniform(_SHORTEST_S, plan.longest_s))
             # Now and then all of them get somewhere: a run of nothing but starts proves little.
             if kill % 10 == 9:
                 tail.wait_for_more(30, f"seed {plan.seed}, after {kill} kills", folder)
@@ -174,7 +176,7 @@ def _disturb(
                 if tail.has_more(_LOCKED_S):
                     _write_for(written, plan, _STOPPED_S)
                 nursery.kill(name, signal.SIGCONT)
-                _write_for(written, plan, choices.uniform(_SHORTEST_S, _LONGEST_S))
+                _write_for(written, plan, choices.uniform(_SHORTEST_S, plan.longest_s))
             nursery.kill(name, signal.SIGKILL)
             nursery.start(name)
         tail.wait_for_more(30, f"seed {plan.seed}, after all kills", folder)

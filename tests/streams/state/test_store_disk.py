@@ -260,7 +260,8 @@ def test_full_disk_is_reported(tmp_path: Path) -> None:
 
 def test_little_address_space_gives_a_smaller_map(tmp_path: Path) -> None:
     def work() -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (1 << 32, resource.RLIM_INFINITY))
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + (1 << 32), resource.RLIM_INFINITY))
         store = values(StoreTask(tmp_path))
         store.put("a", "A")
         store.commit(1)

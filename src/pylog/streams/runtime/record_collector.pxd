@@ -8,7 +8,7 @@ cdef class Outlet:
     cdef object poll                     # Producer.poll
     cdef object begin                    # () -> None: begins a transaction
     cdef public bint needs_begin         # no transaction is open, and records need one
-    cdef public object failure           # an exception of a record that could not be written, or None
+    cdef public object failure           # why a record could not be written, or None
     cdef readonly int64_t sent           # records handed to the producer so far
 
     cdef int attend(self) except -1
@@ -20,5 +20,5 @@ cdef class TaskCollector(RecordCollector):
     cdef object report_failure           # (collector, topic, key, value, headers, timestamp, error)
     cdef public object context           # TaskContext, for the error handlers
     cdef readonly object writers         # names of nodes that write to a topic, by topic
-    cdef public object origin            # of the record that failed after others were taken, or None
+    cdef public object origin            # of a record that failed when others were taken, or None
     cdef bint reports_each               # deliveries are reported record by record
