@@ -76,6 +76,13 @@ def test_a_server_that_cannot_start_says_why(tmp_path):
         ServerProcess(tmp_path, properties={"num.partitions": "x"}).start()
 
 
+def test_a_server_that_says_more_than_a_pipe_holds_goes_on():
+    name = "nobodys." + "x" * 100_000  # which it warns of
+    with ServerProcess(properties={name: "1"}) as server:
+        assert len(cluster_of(server).brokers) == 1
+        assert name in server.stop()
+
+
 @pytest.mark.kafka_server(brokers=2, properties={"num.partitions": "4"})
 def test_the_fixture_takes_options_from_its_marker(kafka_server):
     with WireClient(kafka_server) as client:

@@ -6,8 +6,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
-from typing import Self
+from typing import IO, Self
 
 import pylog
 from pylog.testing.server import MEMORY, temporary_folder
@@ -20,6 +21,13 @@ def _python_path() -> str:
     """So that the process finds the pylog that this one has."""
     root = os.path.dirname(os.path.dirname(os.path.abspath(pylog.__file__)))
     return os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+
+
+def _text_of(file: IO[str]) -> str:
+    """All that was written to it; it is closed."""
+    with file:
+        file.seek(0)
+        return file.read()
 
 
 class ServerProcess:
@@ -53,6 +61,7 @@ class ServerProcess:
         overrides = [f"--override={name}={value}" for name, value in (properties or {}).items()]
         self._arguments = [f"--brokers={brokers}", *overrides, *arguments]
         self._process: subprocess.Popen[str] | None = None
+        self._stderr: IO[str] | None = None
 
     @property
     def pid(self) -> int:
@@ -70,11 +79,13 @@ class ServerProcess:
         if self._process is not None:
             raise RuntimeError("the server runs already")
         words = ["serve", self.folder, "--listen", self._listen, *self._arguments]
+        # A file: of a pipe that nobody reads the server would wait, once it has written 64 KiB.
+        stderr = tempfile.TemporaryFile("w+")  # noqa: SIM115
         process = subprocess.Popen(
             [sys.executable, "-m", "pylog", *words],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
             text=True,
             env={**os.environ, "PYTHONPATH": _python_path()},
         )
@@ -82,8 +93,9 @@ class ServerProcess:
         ready = _READY.search(process.stdout.readline().rstrip())
         if ready is None:
             process.kill()
-            raise RuntimeError(f"the server ended: {process.communicate()[1].strip()}")
-        self._process = process
+            process.communicate()
+            raise RuntimeError(f"the server ended: {_text_of(stderr).strip()}")
+        self._process, self._stderr = process, stderr
         self.bootstrap_servers = ready[1]
         port = ready[1].partition(",")[0].rpartition(":")[2]
         self._listen = f"{self._listen.rpartition(':')[0]}:{port}"
@@ -105,16 +117,17 @@ class ServerProcess:
 
     def _end(self, number: int) -> str:
         process, self._process = self._process, None
-        if process is None:
+        stderr, self._stderr = self._stderr, None
+        if process is None or stderr is None:
             return ""
         process.send_signal(number)
         try:
-            return process.communicate(timeout=_STOP_TIMEOUT_S)[1]
+            process.communicate(timeout=_STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             process.kill()
-            raise RuntimeError(
-                f"the server did not stop: {process.communicate()[1].strip()}"
-            ) from None
+            process.communicate()
+            raise RuntimeError(f"the server did not stop: {_text_of(stderr).strip()}") from None
+        return _text_of(stderr)
 
     def __enter__(self) -> Self:
         return self.start()
