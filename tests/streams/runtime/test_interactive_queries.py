@@ -308,9 +308,17 @@ def test_the_threads_and_their_tasks_are_described(tmp_path: Path) -> None:
     log = Log(tmp_path / "log", **{"in": 2})
     log.write("in", [("k", "x"), ("l", "x")], START_MS)
     with running(log, 2, all_kinds(), num_stream_threads=2) as streams:
+
+        def each_has_a_running_task() -> bool:
+            """The first to join has both for a moment."""
+            threads = streams.metadata_for_local_threads()
+            return all(
+                each.thread_state == "RUNNING" and len(each.active_tasks) == 1 for each in threads
+            )
+
+        wait_until(each_has_a_running_task, "one task to each of the two threads")
         threads = streams.metadata_for_local_threads()
-        assert [len(each.active_tasks) for each in threads] == [1, 1]
-        assert {each.thread_state for each in threads} == {"RUNNING"}
+        assert len(threads) == 2
         for thread in threads:
             (task,) = thread.active_tasks
             assert task.is_running
