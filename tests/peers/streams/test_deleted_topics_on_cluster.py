@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import pytest
+from tests.streams.runtime.running_streams import wait_until
 from tests.streams.runtime.test_streams_on_folder import word_count
 
 import pylog
@@ -19,7 +20,8 @@ def test_a_changelog_that_is_deleted_is_named_and_not_made_anew(broker: Any, tmp
     name = f"deleted{time.time_ns()}"
     conf = {"bootstrap.servers": broker.bootstrap_servers}
     changelog = f"{name}-counts-changelog"
-    with pylog.AdminClient(conf) as admin, pylog.Producer(conf) as producer:
+    watcher = pylog.Consumer({**conf, "group.id": f"{name}-watcher"})
+    with pylog.AdminClient(conf) as admin, pylog.Producer(conf) as producer, watcher:
         for topic in {"lines", "counts"} - admin.list_topics(timeout=30).topics.keys():
             admin.create_topics([NewTopic(topic, 1)])[topic].result(30)
         config = {
@@ -35,7 +37,11 @@ def test_a_changelog_that_is_deleted_is_named_and_not_made_anew(broker: Any, tmp
             assert streams.wait_for_state(State.RUNNING, 60)
             producer.produce("lines", b"a b", key=b"k")
             producer.flush(30)
-            time.sleep(2)
+            place = pylog.TopicPartition(changelog, 0)
+            wait_until(
+                lambda: watcher.get_watermark_offsets(place, timeout=10)[1] > 0,
+                "the changelog has records",
+            )
             admin.delete_topics([changelog])[changelog].result(30)
             until_s = time.monotonic() + 60
             while streams.state is State.RUNNING and time.monotonic() < until_s:
