@@ -153,13 +153,23 @@ def run_program(
     return done.stdout + done.stderr if with_errors else done.stdout
 
 
-def _java_command(main_class: str, *, heap: str = "512m") -> list[str]:
+# Ours start quickly; Kafka's own, of kafka-run-class.sh, run fast in the end.
+QUICK_OPTIONS = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+KAFKA_OPTIONS = (
+    *("-server", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"),
+    *("-XX:InitiatingHeapOccupancyPercent=35", "-XX:+ExplicitGCInvokesConcurrent"),
+)
+
+
+def _java_command(
+    main_class: str, *, heap: str = "512m", options: Sequence[str] = QUICK_OPTIONS
+) -> list[str]:
     if shutil.which("java") is None:
         raise PeerMissingError(find_missing(("java",)))
     if not is_fetched():
         raise PeerMissingError("Kafka's jars are not here yet: python scripts/peers/kafka.py fetch")
     return [
-        *("java", f"-Xmx{heap}", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
+        *("java", f"-Xmx{heap}", *options),
         *("-Dfile.encoding=UTF-8", "-Dstdout.encoding=UTF-8", "-Dsun.stdout.encoding=UTF-8"),
         *(f"-Dorg.slf4j.simpleLogger.{setting}" for setting in LOGGER_SETTINGS),
         *("-cp", f"{CLASSES_DIR}:{LIBS_DIR}/*", main_class),
@@ -172,6 +182,7 @@ def run_java(
     stdin: str | None = None,
     with_errors: bool = False,
     timeout_s: float = TOOL_TIMEOUT_S,
+    java_options: Sequence[str] = QUICK_OPTIONS,
 ) -> str:
     """Run a class of the jars or of java/ and return its standard output.
 
@@ -181,11 +192,13 @@ def run_java(
         stdin: text for its standard input.
         with_errors: return standard error too, after the output.
         timeout_s: how long it may take.
+        java_options: of the virtual machine.
 
     Raises:
         PeerFailedError: it ended with another status than 0.
     """
-    command = [*_java_command(main_class), *(os.fspath(argument) for argument in arguments)]
+    command = [*_java_command(main_class, options=java_options)]
+    command += (os.fspath(argument) for argument in arguments)
     options = {"with_errors": with_errors, "timeout_s": timeout_s}
     return run_program(command, name=main_class, stdin=stdin, **options)
 
@@ -249,13 +262,16 @@ class KafkaBroker:
     Args:
         folder: where its configuration, log and data go; a temporary folder when None.
         properties: more lines of server.properties, over the defaults.
+        java_options: of the virtual machine.
     """
 
     def __init__(
         self,
         folder: str | os.PathLike[str] | None = None,
         properties: Mapping[str, str] | None = None,
+        java_options: Sequence[str] = QUICK_OPTIONS,
     ) -> None:
+        self._java_options = java_options
         self._owns_folder = folder is None
         self.folder = Path(folder or tempfile.mkdtemp(prefix="kafka-broker-"))
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -354,7 +370,10 @@ class KafkaBroker:
         self._is_up = False
         self._up_or_ended.clear()
         self._process = subprocess.Popen(
-            [*_java_command("kafka.Kafka", heap="1g"), str(config_path)],
+            [
+                *_java_command("kafka.Kafka", heap="1g", options=self._java_options),
+                str(config_path),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
