@@ -32,8 +32,10 @@ PENDING_DIR = ".pending"
 _HARMLESS = frozenset({"lost+found", PENDING_DIR})
 # Trouble of the process, not of the file that it could not read.
 _PASSING = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR})
-# A file or folder this young may change again within one tick of the clock that stamps it.
-_SETTLE_NS = 1_000_000_000
+# A file or folder this young may change again within one tick of the clock that stamps it: 10 ms
+# at most, but two seconds where file systems keep whole seconds.
+_SETTLE_NS = 100_000_000
+_COARSE_SETTLE_NS = 2_500_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +264,7 @@ class TopicTable:
         before = self.topics
         self._take(self._scan(now_ns))
         self._stamp = stamp
-        self._is_settled = status.st_mtime_ns < now_ns - _SETTLE_NS
+        self._is_settled = _is_settled(status.st_mtime_ns, now_ns)
         return self.topics != before
 
     def _take(self, entries: dict[str, _Entry]) -> None:
@@ -299,5 +301,11 @@ class TopicTable:
                 raise
             topic = None
             fault = error if isinstance(error, LogError) else UnsupportedFormatError(str(error))
-        is_settled = max(status.st_mtime_ns, status.st_ctime_ns) < now_ns - _SETTLE_NS
+        is_settled = _is_settled(max(status.st_mtime_ns, status.st_ctime_ns), now_ns)
         return _Entry(stamp, is_settled, topic, fault)
+
+
+def _is_settled(changed_ns: int, now_ns: int) -> bool:
+    """Whether a change after now would bear another time."""
+    is_coarse = changed_ns % 1_000_000_000 == 0
+    return changed_ns < now_ns - (_COARSE_SETTLE_NS if is_coarse else _SETTLE_NS)

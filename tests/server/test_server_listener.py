@@ -60,20 +60,21 @@ def test_a_server_that_was_killed_leaves_the_folder_to_the_next(tmp_path):
 
 def test_a_forked_child_of_the_servers_process_does_not_hold_the_folder(tmp_path):
     program = (
-        "import os, sys, time\n"
+        "import os, signal, sys\n"
         "from pylog.testing import Server\n"
         "server = Server(sys.argv[1]).start()\n"
         "if os.fork() == 0:\n"
+        "    print('ready', flush=True)\n"
         "    sys.stdin.read()\n"
         "    os._exit(0)\n"
-        "print('ready', flush=True)\n"
-        "os.kill(os.getpid(), 9)\n"
+        "signal.pause()\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", program, str(tmp_path)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
     )  # fmt: skip
     assert process.stdout.readline() == b"ready\n"
+    process.kill()
     process.wait()
     with Server(tmp_path):
         process.communicate()
@@ -146,7 +147,7 @@ def test_clients_of_each_listener_are_told_its_addresses(tmp_path):
         "advertised.listeners": "OUTSIDE://kafka.test:9999",
     }
     with Server(tmp_path, brokers=2, properties=properties) as server:
-        outside = server._listener._servers[2].sockets[0].getsockname()
+        outside = server._listener._acceptors[2]._sockets[0].getsockname()
         with WireClient(server) as client:
             nodes = client.ask(METADATA.MetadataRequest(topics=[])).brokers
             assert [node.host for node in nodes] == ["127.0.0.1", "127.0.0.1"]

@@ -199,7 +199,9 @@ def test_epochs_that_are_used_up_go_on_with_a_new_producer_id(folder, log_dir, c
     with pylog.Producer({"log.dir": folder, "acks": 1, "transactional.id": "x"}) as producer:
         producer.init_transactions()
         identity = (producer._identity[0], MAX_PRODUCER_EPOCH - 2)
-        write_states(coordinator, metadata(*identity, S.EMPTY))
+        empty = metadata(*identity, S.EMPTY)
+        # of now: what nobody used for a week is forgotten
+        write_states(coordinator, empty._replace(last_update_timestamp_ms=coordinator.now_ms()))
         coordinator._lock.claim(*identity)
         producer._identity = identity
         producer._set_producer(*identity, True)
