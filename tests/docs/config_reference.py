@@ -66,6 +66,8 @@ TOPIC_EFFECTS = {
     "internal.segment.bytes": "",
     "max.compaction.lag.ms": "bounds segment.ms too where the policy has compact",
     "max.message.bytes": "",
+    "message.timestamp.after.max.ms": "of what clients of a server send; programs are not checked",
+    "message.timestamp.before.max.ms": "likewise",
     "message.timestamp.type": "",
     "min.cleanable.dirty.ratio": "",
     "min.compaction.lag.ms": "",
@@ -132,9 +134,10 @@ def used_by_clients() -> set[str]:
 
 
 def used_by_logs() -> set[str]:
-    """Topic configs that logcore's code reads."""
+    """Topic configs that logcore's code reads, and what checks batches of clients."""
     folder = ROOT / "src" / "logcore"
     paths = [*folder.glob("*.py"), *folder.glob("*.pyx")]
+    paths += (ROOT / "src" / "pylog" / "server").glob("*.pyx")
     text = "".join(path.read_text() for path in paths if path.name != "config.py")
     names = set(re.findall(r"\bconfig\.(\w+)\b", text))
     fields = names.union(*(DERIVED[name] for name in names & DERIVED.keys()))

@@ -1,3 +1,5 @@
+import struct
+
 import pytest
 from wire_client import WireClient, api
 
@@ -48,9 +50,18 @@ def test_the_response_header_is_the_old_one_in_flexible_versions_too(client):
 
 def test_produce_is_offered_from_version_0_for_librdkafka_to_compress(client):
     known = {one.api_key: one for one in client.ask(M.ApiVersionsRequest(**NAMED)).api_keys}
-    if 0 in HANDLER_MODULES:
-        assert known[0].min_version == 0
-    assert APIS[0].offered.first == 0
+    assert known[0].min_version == 0
+
+
+@pytest.mark.parametrize("version", range(3))
+def test_produce_before_version_3_is_offered_and_ends_its_connection(client, version):
+    host, port = client.socket.getpeername()
+    with WireClient(f"{host}:{port}") as old:
+        head = struct.pack(">hhih", 0, version, 1, -1)
+        body = head + struct.pack(">hii", 1, 1000, 0)  # acks, timeout, no topics
+        old.socket.sendall(struct.pack(">i", len(body)) + body)
+        assert old.is_closed()
+    assert client.ask(M.ApiVersionsRequest(**NAMED)).error_code == 0
 
 
 @pytest.mark.parametrize(

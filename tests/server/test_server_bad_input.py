@@ -4,7 +4,6 @@ import logging
 import random
 import socket
 import struct
-import time
 
 import pytest
 from confluent_kafka import Consumer, Producer
@@ -111,9 +110,6 @@ def test_whatever_clients_send_and_however_they_end_the_server_goes_on(failures)
     """A round of fuzz/fuzz_server.py: all APIs and versions, whole, changed, cut, delayed."""
     with Server(brokers=2) as server:
         run_round(server, seeded_random("bad input"), share=0.25)
-        deadline_s = time.monotonic() + 20
-        while server.call(lambda: server.broker.limits.connection_count):
-            assert time.monotonic() < deadline_s
 
 
 def test_a_consumer_that_never_reads_holds_up_nobody_and_costs_little(server, failures):

@@ -50,10 +50,17 @@ def test_strangers_are_served_only_when_somebody_says_so(text):
     [
         ("SASL_SSL://0.0.0.0:9092", {}),
         ("SSL://0.0.0.0:9092", {"ssl.client.auth": "required"}),
+        ("SSL://0.0.0.0:9092", {"listener.name.ssl.ssl.client.auth": "required"}),
     ],
 )
 def test_clients_that_prove_who_they_are_may_come_from_anywhere(text, properties):
     assert ServerConfig(properties, listen=[text]).listeners
+
+
+def test_a_listener_that_asks_for_no_certificate_is_one_for_strangers_whatever_others_ask_for():
+    properties = {"ssl.client.auth": "required", "listener.name.ssl.ssl.client.auth": "none"}
+    with pytest.raises(ConfigError, match="--insecure"):
+        ServerConfig(properties, listen=["SSL://0.0.0.0:9092"])
 
 
 def test_listeners_have_names_protocols_and_advertised_addresses():

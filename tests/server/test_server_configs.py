@@ -119,6 +119,17 @@ def test_every_config_of_a_broker_is_described(server, client):
     assert found["listeners"][0].startswith("PLAINTEXT://127.0.0.1:")
 
 
+def test_a_broker_config_that_topics_have_the_value_of_is_explained(client):
+    keys = ["log.retention.hours", "log.cleaner.backoff.ms"]
+    texts = {
+        one.name: one.documentation
+        for one in describe(client, BROKER, "1", keys, include_documentation=True).configs
+    }
+    assert "retention.ms" in texts["log.retention.hours"]
+    assert texts["log.cleaner.backoff.ms"] is None
+    assert describe(client, BROKER, "1", keys).configs[0].documentation is None
+
+
 def test_secrets_are_told_to_nobody():
     with (
         Server(properties={"ssl.keystore.password": "hunter2"}) as server,

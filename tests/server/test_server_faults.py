@@ -77,15 +77,15 @@ def test_only_the_requests_that_are_meant_meet_it(server, client):
 
 
 def test_a_request_waits_and_the_other_connections_do_not(server, client):
-    plan = server.faults.delay_next("Metadata", seconds=0.2)
+    plan = server.faults.delay_next("Metadata", seconds=1.0)
     begun_s = time.monotonic()
     client.send(metadata(), 12)
     plan.wait()
     with WireClient(server) as other:
         assert other.ask(metadata()).brokers
-        assert time.monotonic() - begun_s < 0.2
+        assert time.monotonic() - begun_s < 1.0
     assert client.receive().brokers
-    assert time.monotonic() - begun_s >= 0.2
+    assert time.monotonic() - begun_s > 0.9  # the clock of the loop stands still during a turn
 
 
 def test_a_connection_is_closed_with_nothing_done(server, client):

@@ -22,6 +22,7 @@ from wire_client import WireClient
 from pylog import Producer
 from pylog.errors import KafkaError
 from pylog.server.fetch_sessions import FetchSessions
+from pylog.testing import Server
 
 E = KafkaError
 LONG_MS = 15_000
@@ -102,6 +103,30 @@ def test_topics_partitions_and_epochs_that_are_not_there(client, topic):
 
 
 # ---- waiting ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with Server(brokers=2) as cluster:
+        yield cluster
+
+
+@pytest.mark.parametrize("version", range(4, 19))
+def test_who_asks_a_node_that_does_not_lead_is_told_so_and_from_16_on_who_does(cluster, version):
+    """Found by fuzz/fuzz_server.py: an answer that no version before 16 can carry."""
+    name = f"led-{version}"
+    leader_id = cluster.broker.leader_of(name, 0)
+    addresses = cluster.bootstrap_servers.split(",")
+    with WireClient(addresses[1 - leader_id]) as client:
+        topic_id = create(client, name)
+        asked = topic_id if version >= 13 else name
+        response = fetch(client, (asked, [wanted(0, 0)]), version=version)
+        (answer,) = partitions_of(response)
+        assert answer.error_code == E.NOT_LEADER_FOR_PARTITION
+        if version >= 16:
+            assert answer.current_leader.leader_id == leader_id
+            (node,) = response.node_endpoints
+            assert (node.node_id, f"{node.host}:{node.port}") == (leader_id, addresses[leader_id])
 
 
 def test_an_answer_waits_for_its_time_when_there_is_nothing(client, topic):

@@ -1,6 +1,8 @@
 """Groups over the wire, in the classic protocol. Codes are those that a Kafka 4.3.1 answers."""
 
 import contextlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from group_client import BEAT, FIND, JOIN, LEAVE, SYNC, GroupClient
@@ -128,6 +130,39 @@ def test_a_second_member_makes_the_first_join_again(client, clients, group_id):
     shares = {first: b"first", second.member_id: b"second"}
     assert client.sync(group_id, generation + 1, first, shares).assignment == b"first"
     assert other.receive().assignment == b"second"
+
+
+def test_members_that_join_at_once_and_again_and_again_are_never_unknown(clients, group_id):
+    """Each joins, syncs and beats until all are in one generation; rebalances overlap."""
+    count = 8
+    everybody = threading.Event()
+    codes: list[set[int]] = [set() for _ in range(count)]
+    generations = [0] * count
+
+    def take_part(number: int, client: GroupClient) -> None:
+        member_id = ""
+        while not everybody.is_set():
+            answer = client.join(group_id, member_id)
+            codes[number].add(answer.error_code)
+            assert answer.error_code == NO_ERROR
+            member_id, generation = answer.member_id, answer.generation_id
+            shares = {member.member_id: b"share" for member in answer.members}
+            code = client.sync(group_id, generation, member_id, shares).error_code
+            codes[number].add(code)
+            if code == NO_ERROR and len(shares) == count:
+                everybody.set()
+            while code == NO_ERROR:
+                generations[number] = generation
+                if everybody.is_set() and set(generations) == {generation}:
+                    return
+                code = client.beat(group_id, generation, member_id)
+                codes[number].add(code)
+
+    with ThreadPoolExecutor(count) as threads:
+        for done in [threads.submit(take_part, number, clients()) for number in range(count)]:
+            done.result(60)
+    assert set().union(*codes) <= {NO_ERROR, REBALANCING}
+    assert len(set(generations)) == 1
 
 
 def test_a_member_that_leaves_makes_the_others_join_again(client, clients, group_id):

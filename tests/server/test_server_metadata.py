@@ -3,12 +3,14 @@ import uuid
 import pytest
 from wire_client import WireClient, api
 
+import pylog
 from pylog.errors import KafkaError
 from pylog.log_dir import LogDir
+from pylog.server.kept_epochs import KeptEpochs
 from pylog.testing import Server
 from pylog.wire import APIS, NO_UUID
 
-M = api(3)
+M, DESCRIBE = api(3), api(75)
 VERSIONS = range(APIS[3].versions.first, APIS[3].versions.last + 1)
 
 
@@ -196,8 +198,47 @@ def test_clients_are_told_the_advertised_address_not_the_bound_one(kafka_server)
     assert (node.host, node.port) == ("broker.test", 19092)
 
 
+def test_a_server_that_is_told_nothing_is_node_0(server, client):
+    """rust-rdkafka's tests, for one, count on it."""
+    response = ask(client, [])
+    assert [node.node_id for node in response.brokers] == [response.controller_id] == [0]
+
+
 def test_node_ids_begin_where_node_id_says(tmp_path):
     with Server(properties={"node.id": "7"}, brokers=2) as server, WireClient(server) as client:
         response = ask(client, [])
     assert [node.node_id for node in response.brokers] == [7, 8]
     assert response.controller_id == 7
+
+
+@pytest.mark.parametrize("key", [3, 75])
+def test_the_leader_epoch_of_a_partition_is_the_same_before_and_after_it_is_opened(tmp_path, key):
+    for _ in range(3):  # each time it is opened anew, as after a restart of the machine
+        with pylog.open(tmp_path) as log:
+            log.topic("again").append(b"x")
+        (tmp_path / "again-0" / ".state").unlink()
+    with pylog.open(tmp_path) as log:
+        log.topic("again").append(b"x")
+    with Server(tmp_path) as server, WireClient(server) as client:
+
+        def epoch():
+            if key == 3:
+                return ask(client, ["again"]).topics[0].partitions[0].leader_epoch
+            topics = [DESCRIBE.TopicRequest(name="again")]
+            answer = client.ask(DESCRIBE.DescribeTopicPartitionsRequest(topics=topics))
+            return answer.topics[0].partitions[0].leader_epoch
+
+        assert server.broker.log_dir.known_log("again", 0) is None
+        before = epoch()
+        assert before == server.broker.log_dir.partition("again", 0).leader_epoch
+        assert before == epoch() == 3
+
+
+def test_an_epoch_file_that_is_none_is_no_epoch(tmp_path):
+    folder = tmp_path / "t-0"
+    folder.mkdir()
+    epochs = KeptEpochs(str(tmp_path))
+    assert epochs.of("t", 0) == 0
+    for text, epoch in (("0\n1\n5 0\n", 5), ("nonsense", 0), ("0\n2\n5 0\n7 3\n", 7)):
+        (folder / "leader-epoch-checkpoint").write_text(text)
+        assert epochs.of("t", 0) == epoch

@@ -1,5 +1,6 @@
 """Produce: what is taken, what is refused and with which code, and when it is answered."""
 
+import contextlib
 import os
 import resource
 import signal
@@ -123,6 +124,36 @@ def test_a_decompression_bomb_is_refused(client, topic):
     assert produce(client, topic, patched(grown, 57, 4, 1)).error_code == E.INVALID_RECORD
 
 
+def bomb_of(codec):
+    """A batch that unpacks to more than readers take; snappy packs nothing to less than a 20th."""
+    packed = codecs.compress(codec, bytes((70 if codec == 2 else 200) << 20))
+    batch = patched(make_batch(b"x"), 21, 2, codec)[:61] + packed
+    return patched(batch, 8, 4, len(batch) - 12)
+
+
+def largest_resident_bytes():
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) << 10 for line in file if line.startswith("VmHWM"))
+
+
+@pytest.mark.parametrize("codec", range(1, 5))
+def test_many_bombs_for_a_partition_take_the_memory_of_one_that_is_allowed(server, client, codec):
+    create(client, f"bombed-{codec}", max_message_bytes=str(8 << 20))
+    bomb = bomb_of(codec)
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(WireClient(server)) for _ in range(8)]
+        with open("/proc/self/clear_refs", "w") as file:
+            file.write("5")  # begin anew with the largest size
+        before = largest_resident_bytes()
+        for each in clients:
+            each.send(produce_request(f"bombed-{codec}", bomb), 9)
+        for each in clients:
+            answer = each.receive().responses[0].partition_responses[0]
+            assert answer.error_code == E.INVALID_RECORD
+    assert largest_resident_bytes() - before < 150 << 20
+    assert produce(client, f"bombed-{codec}", GOOD).error_code == 0
+
+
 def test_zstd_needs_version_7(client, topic):
     batch = make_batch(b"a", codec=4)
     assert produce(client, topic, batch, version=6).error_code == E.UNSUPPORTED_COMPRESSION_TYPE
@@ -234,6 +265,19 @@ def test_pipelined_requests_are_appended_and_answered_in_their_order(client):
     for index in range(60):
         answers = client.receive().responses[0].partition_responses
         assert [(one.error_code, one.base_offset) for one in answers] == [(0, index)] * 3
+
+
+def test_a_client_that_always_has_requests_under_way_does_not_stay_with_the_threads(
+    server, client, topic
+):
+    before = server.call(lambda: server.broker.appends.count_in_threads)
+    for _ in range(5):
+        client.send(produce_request(topic, GOOD), 9)
+    for index in range(200):  # the first opens the partition, in a thread; the others wait for it
+        (answer,) = client.receive().responses[0].partition_responses
+        assert (answer.error_code, answer.base_offset) == (0, 2 * index)
+        client.send(produce_request(topic, GOOD), 9)
+    assert server.call(lambda: server.broker.appends.count_in_threads) < before + 100
 
 
 def test_a_full_disk_is_a_storage_error_and_the_server_goes_on(client, topic):

@@ -257,6 +257,44 @@ def test_who_does_not_exist_and_who_has_it_wrong_are_told_the_same(client, user,
     assert client.is_closed()
 
 
+def test_who_does_not_exist_costs_as_much_as_most_users_do(tmp_path):
+    credentials = Credentials(str(tmp_path))
+
+    def costs(user):
+        """Iterations of each mechanism, as clients see them."""
+        return [
+            credentials.for_exchange(mechanism, user).iterations
+            for mechanism in (scram.SHA_256, scram.SHA_512)
+        ]
+
+    assert costs("nobody") == [4096, 4096]
+    for user, iterations in (("a", 8192), ("b", 8192), ("c", 4096)):
+        credential = scram.new_credential(scram.SHA_512, "x", iterations)
+        credentials.change([(user, scram.SHA_512, credential)])
+    assert costs("nobody") == costs("a") == [4096, 8192]
+    assert costs("c") == [4096, 4096]
+    credentials.change([(user, scram.SHA_512, None) for user in "ab"])
+    assert costs("nobody") == [4096, 4096]
+
+
+def test_a_password_of_nobody_is_checked_as_those_of_most_users_are(tmp_path, monkeypatch):
+    credentials = Credentials(str(tmp_path))
+    for user in "ab":
+        credentials.set_password(user, "right", scram.MECHANISMS.values())
+    credentials.set_password("c", "right", [scram.SHA_256])
+    checked = []
+    salt_password = scram.salt_password
+
+    def count(mechanism, password, salt, iterations):
+        checked.append((mechanism.name, iterations))
+        return salt_password(mechanism, password, salt, iterations)
+
+    monkeypatch.setattr(scram, "salt_password", count)
+    for user in ("a", "nobody"):
+        assert not credentials.is_plain_password("PLAINTEXT", user, "wrong")
+    assert checked == [("SCRAM-SHA-512", 4096)] * 2
+
+
 def test_who_does_not_exist_has_the_same_salt_each_time_as_users_have(server):
     salts = []
     for _ in range(2):
@@ -286,6 +324,17 @@ def test_a_final_message_of_another_exchange_is_refused(client, wrong):
     challenge = authenticate(client, one.first).auth_bytes
     assert authenticate(client, one.final(challenge, **wrong)).error_code == FAILED
     assert client.is_closed()
+
+
+@pytest.mark.parametrize(("before", "is_let_in"), [("clientnonce", True), ("x", False)])
+def test_a_client_may_say_its_own_nonce_twice_and_nothing_else(client, before, is_let_in):
+    """librdkafka before 2.6.1, which is in many distributions, does so."""
+    one = Scram("SCRAM-SHA-256", "scott", "tiger=,")
+    handshake(client, "SCRAM-SHA-256")
+    challenge = authenticate(client, one.first).auth_bytes
+    both = challenge.decode().partition(",")[0].removeprefix("r=")
+    answer = authenticate(client, one.final(challenge, nonce=before + both))
+    assert answer.error_code == (0 if is_let_in else FAILED)
 
 
 @pytest.mark.parametrize(

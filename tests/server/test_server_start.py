@@ -1,6 +1,7 @@
 """A server starts at once and is small: what it does not import, what it takes."""
 
 import os
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,17 @@ def test_a_server_is_there_with_little_work_and_little_memory():
     resident = int(status.partition("VmRSS:")[2].split()[0]) << 10
     assert work_s < START_CPU_S
     assert resident < IDLE_BYTES
+
+
+def test_a_server_may_have_as_many_files_open_as_the_machine_lets_it():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        with ServerProcess() as server:
+            limits = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert limits == (hard, hard)
 
 
 def test_the_package_loads_what_is_used_when_it_is_used():

@@ -76,6 +76,13 @@ def test_a_server_that_cannot_start_says_why(tmp_path):
         ServerProcess(tmp_path, properties={"num.partitions": "x"}).start()
 
 
+def test_a_process_that_cannot_start_leaves_no_folder_behind():
+    process = ServerProcess(arguments=["--nope"])
+    with pytest.raises(RuntimeError, match="--nope"), process:
+        pass
+    assert not os.path.exists(process.folder)
+
+
 def test_a_server_that_says_more_than_a_pipe_holds_goes_on():
     name = "nobodys." + "x" * 100_000  # which it warns of
     with ServerProcess(properties={name: "1"}) as server:

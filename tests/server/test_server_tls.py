@@ -6,6 +6,7 @@ import ssl
 import time
 
 import pytest
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 from secure_server import JAAS, PASSWORDS, make_certificates
 from wire_client import WireClient, api
@@ -148,6 +149,75 @@ def test_a_listener_may_have_a_certificate_of_its_own(certificates):
         assert peer(server, certificates, **config).list_topics(timeout=20).brokers
 
 
+# ---- renewed while the server runs ----
+
+
+def shown(server):
+    """The certificate that a new connection is shown, unchecked."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    host, port = server.bootstrap_servers.split(":")
+    with (
+        socket.create_connection((host, int(port)), 20) as plain,
+        context.wrap_socket(plain) as secured,
+    ):
+        return ssl.DER_cert_to_PEM_cert(secured.getpeercert(binary_form=True))
+
+
+def certificate_of(path):
+    return ssl.DER_cert_to_PEM_cert(ssl.PEM_cert_to_DER_cert(path.read_text()))
+
+
+def test_who_connects_after_a_certificate_was_renewed_is_shown_the_new_one(certificates, tmp_path):
+    new = make_certificates(tmp_path)
+    path = tmp_path / "current.pem"
+    path.write_bytes((certificates / "server.pem").read_bytes())
+    properties = tls_properties(certificates, **{"ssl.keystore.location": str(path)})
+    trusted = ssl.create_default_context(cafile=str(certificates / "ca.pem"))
+    with Server(properties=properties) as server, WireClient(server) as client:
+        client.socket = trusted.wrap_socket(client.socket, server_hostname="localhost")
+        assert client.ask(METADATA.MetadataRequest(topics=[]), 12).brokers
+        assert shown(server) == certificate_of(certificates / "server.crt")
+        (tmp_path / "next.pem").write_bytes((new / "server.pem").read_bytes())
+        (tmp_path / "next.pem").rename(path)
+        assert shown(server) == certificate_of(new / "server.crt")
+        assert peer(server, new).list_topics(timeout=20).brokers
+        assert client.ask(METADATA.MetadataRequest(topics=[]), 12).brokers  # and goes on
+
+
+def test_a_renewed_certificate_that_cannot_be_used_leaves_the_old_one(
+    certificates, tmp_path, caplog
+):
+    path = tmp_path / "current.pem"
+    old = (certificates / "server.pem").read_bytes()
+    path.write_bytes(old)
+    properties = tls_properties(certificates, **{"ssl.keystore.location": str(path)})
+    with Server(properties=properties) as server:
+        path.write_bytes(old[: len(old) // 2])
+        assert shown(server) == certificate_of(certificates / "server.crt")
+        assert "renewed files cannot be used" in caplog.text
+        path.unlink()
+        assert shown(server) == certificate_of(certificates / "server.crt")
+
+
+def test_authorities_for_clients_are_read_anew_too(certificates, tmp_path):
+    new = make_certificates(tmp_path)
+    trusted = tmp_path / "trusted.pem"
+    trusted.write_bytes((certificates / "ca.pem").read_bytes())
+    properties = tls_properties(
+        certificates, **{"ssl.client.auth": "required", "ssl.truststore.location": str(trusted)}
+    )
+    keys = {
+        "ssl.certificate.location": str(new / "client.crt"),
+        "ssl.key.location": str(new / "client.key"),
+    }
+    with Server(properties=properties) as server:
+        with pytest.raises(KafkaException):
+            peer(server, certificates, **keys).list_topics(timeout=1)
+        trusted.write_bytes((new / "ca.pem").read_bytes())
+        assert peer(server, certificates, **keys).list_topics(timeout=20).brokers
+
+
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1])
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
 def test_old_versions_are_refused(certificates, version):
@@ -162,6 +232,26 @@ def test_old_versions_are_refused(certificates, version):
         ):
             context.wrap_socket(plain, server_hostname="localhost")
         assert peer(server, certificates).list_topics(timeout=20).brokers
+
+
+def test_a_connection_is_closed_though_its_client_does_not_answer_the_end_of_tls(certificates):
+    context = ssl.create_default_context(cafile=str(certificates / "ca.pem"))
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    secured = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
+    with Server(properties=tls_properties(certificates)) as server:
+        host, _, port = server.bootstrap_servers.rpartition(":")
+        with socket.create_connection((host, int(port)), 15) as connection:  # OpenSSL waits 30
+            while True:
+                try:
+                    secured.do_handshake()
+                    break
+                except ssl.SSLWantReadError:
+                    connection.sendall(outgoing.read())
+                    incoming.write(connection.recv(1 << 16))
+            secured.write(b"\0\0\0\x0a" + b"\x7f" * 10)  # no API of Kafka's
+            connection.sendall(outgoing.read())
+            while connection.recv(1 << 16):
+                pass
 
 
 def test_what_is_no_tls_ends_its_connection_and_no_other(certificates):

@@ -7,6 +7,7 @@ from confluent_kafka import Consumer as WireConsumer
 from confluent_kafka import KafkaException as WireException
 from confluent_kafka import Producer as WireProducer
 from confluent_kafka import TopicPartition
+from group_client import GroupClient
 from produced import (
     ADD,
     ADD_OFFSETS,
@@ -23,6 +24,7 @@ from wire_client import WireClient, api
 
 from pylog import Consumer, Producer
 from pylog.errors import KafkaError
+from pylog.group.protocol import encode_assignment
 from pylog.testing import ServerProcess
 
 E = KafkaError
@@ -238,6 +240,19 @@ def test_who_is_no_member_does_not_commit(topic, producer):
     assert commit(producer, "g", "missing", 1) == E.UNKNOWN_TOPIC_OR_PART
 
 
+@pytest.mark.parametrize("version", [2, 3])
+def test_who_says_nothing_of_a_membership_commits_what_a_member_reads(
+    server, topic, producer, version
+):
+    group = f"read{version}"
+    with GroupClient(server) as member:
+        member.lead(group, encode_assignment([(topic, 0)]))
+        assert add_offsets(producer, group) == 0
+        assert commit(producer, group, topic, 7, version) == 0
+        assert producer.end(True) == 0
+    assert offset_of(server, group, topic) == 7
+
+
 # ---- who dies when ------------------------------------------------------------------------------
 
 
@@ -246,8 +261,9 @@ def test_a_transaction_is_aborted_after_its_timeout(server, client, topic):
     assert producer.add(topic) == [0]
     before = producer.epoch
     server.broker.log_dir.partition(topic, 0)
-    server.broker.transactions.complete_abandoned()
-    assert state_of(client, producer.transactional_id)[1:3] == ("CompleteAbort", before + 1)
+    while state_of(client, producer.transactional_id)[1] != "CompleteAbort":
+        server.broker.transactions.complete_abandoned()
+    assert state_of(client, producer.transactional_id)[2] == before + 1
     assert producer.put(topic, b"late") == E.INVALID_PRODUCER_EPOCH
     assert producer.end(True) == E.PRODUCER_FENCED
     known = {"producer_id": producer.producer_id, "producer_epoch": producer.epoch}

@@ -22,16 +22,24 @@ class WireClient:
         address: "host:port", of several the first; or what has `bootstrap_servers`.
         client_id: sent with every request.
         timeout_s: how long an answer may take.
+        source_host: the address to come from, None for any.
 
     Attributes:
         socket: for bytes that are no requests.
     """
 
-    def __init__(self, address: Any, client_id: str | None = "wire", timeout_s: float = 20.0):
+    def __init__(
+        self,
+        address: Any,
+        client_id: str | None = "wire",
+        timeout_s: float = 20.0,
+        source_host: str | None = None,
+    ):
         text = str(getattr(address, "bootstrap_servers", address))
         host, _, port = text.partition(",")[0].rpartition(":")
         self.client_id = client_id
-        self.socket = socket.create_connection((host, int(port)), timeout_s)
+        source = None if source_host is None else (source_host, 0)
+        self.socket = socket.create_connection((host, int(port)), timeout_s, source)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._correlation_id = 0
         self._expected: dict[int, tuple[int, int]] = {}

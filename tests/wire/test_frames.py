@@ -112,6 +112,13 @@ def test_memory_is_used_again_when_nobody_holds_a_frame():
     assert reader.held_bytes == FIRST_CHUNK_BYTES
 
 
+def test_behind_a_frame_of_some_size_there_is_room_for_others():
+    reader = FrameReader(LIMIT)
+    assert received(reader, framed(b"x" * 70_000), 70_004) == [b"x" * 70_000]
+    assert len(memoryview(reader.get_buffer())) >= 4 * 70_004
+    assert received(reader, framed(b"y" * 70_000) * 4, 4 * 70_004) == [b"y" * 70_000] * 4
+
+
 def test_a_frame_that_is_held_keeps_its_bytes():
     reader = FrameReader(LIMIT)
     held = []

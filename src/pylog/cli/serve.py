@@ -4,7 +4,9 @@ It reads its options with argparse: typer takes longer to load than a server to 
 """
 
 import argparse
+import contextlib
 import os
+import resource
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -113,7 +115,16 @@ def serve(arguments: Sequence[str], folder: str = "") -> None:
             console.out(f"Serving {path} on {addresses}; Ctrl-C ends it.")
             console.flush()
 
+    _raise_file_limit()
     listener.serve(path, config, on_ready)
+
+
+def _raise_file_limit() -> None:
+    """Have as many files open as the process may: what Java does for Kafka by itself."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(OSError, ValueError):  # the kernel's own limit may be lower
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _parse_pairs(words: Sequence[str]) -> dict[str, str]:

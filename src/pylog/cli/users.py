@@ -23,14 +23,17 @@ NameArgument = Annotated[str, typer.Argument(metavar="NAME", show_default=False)
 
 @app.command(epilog="Example: echo secret | pylog users add alice")
 def add(name: NameArgument, folder: options.FolderOption = "") -> None:
-    """Let a user log in, or give it another password."""
+    """Let a user log in, or give it another password. Makes the folder if it does not exist yet."""
+    from pylog.log_dir import LogDir
     from pylog.server import scram
+    from pylog.server.credentials import Credentials
 
     if not name or "\0" in name:
         raise CommandError("a user has a name", exit_code=2)
-    credentials = _open(folder)
     password = _read_password()
-    credentials.set_password(name, password, scram.MECHANISMS.values())
+    # A folder that holds users and is no log yet would be refused by every server.
+    with LogDir.open(folder):
+        Credentials(folder).set_password(name, password, scram.MECHANISMS.values())
 
 
 @app.command("list")

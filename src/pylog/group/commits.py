@@ -102,7 +102,8 @@ def commit(
 def _check_owners(
     group: Group, member_id: str, offsets: Mapping[Partition, OffsetAndMetadata]
 ) -> None:
-    if group.protocol_type != protocol.PROTOCOL_TYPE:
+    # In a transaction Kafka takes offsets from who says nothing of a membership.
+    if group.protocol_type != protocol.PROTOCOL_TYPE or not member_id:
         return
     for other in group.members.values():
         if other.member_id == member_id or not other.assignment:

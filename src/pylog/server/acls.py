@@ -130,14 +130,12 @@ class AclStore:
     """
 
     def __init__(self, folder: str) -> None:
-        self._file = KeptFile(os.path.join(folder, ACLS_FILE))
         self.version = 0
-        self._index(())
-        self._read()
+        self._file = KeptFile(os.path.join(folder, ACLS_FILE), self._take)
 
-    def _read(self) -> None:
+    def _take(self, table: Mapping[str, str]) -> None:
         acls = []
-        for key, permissions in self._file.table.items():
+        for key, permissions in table.items():
             acl = _parse(key)
             if acl is None:
                 _log.warning("%s: a line is not understood: %s", ACLS_FILE, key)
@@ -151,8 +149,7 @@ class AclStore:
 
     def refresh(self, now_s: float = 0.0) -> None:
         """Take up what another process has changed; once a second."""
-        if self._file.refresh():
-            self._read()
+        self._file.refresh()
 
     def _index(self, acls: Iterable[Acl]) -> None:
         literal: dict[tuple[int, str], list[Acl]] = {}
@@ -196,8 +193,7 @@ class AclStore:
                 refuse(KafkaError.INVALID_REQUEST, f"There are {MAX_ACLS} ACLs already")
             return table != before
 
-        if self._file.change(edit):
-            self._read()
+        self._file.change(edit)
 
     def remove(self, filters: Iterable[AclFilter]) -> list[list[Acl]]:
         """Take away the ACLs that are meant, and return them by filter. Waits for the disk."""
@@ -213,8 +209,7 @@ class AclStore:
                     table[_format(acl)] = ",".join(left)
             return any(removed)
 
-        if self._file.change(edit):
-            self._read()
+        self._file.change(edit)
         return removed
 
     def find(self, wanted: AclFilter) -> list[Acl]:

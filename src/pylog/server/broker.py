@@ -15,8 +15,10 @@ from pylog.errors import KafkaError
 from pylog.folder_errors import refuse
 from pylog.group.offsets import GroupOffsets
 from pylog.log_dir import LogDir, TopicMetadata
+from pylog.server import request_time
 from pylog.server.config import ServerConfig
 from pylog.server.delayed import Delayed
+from pylog.server.kept_epochs import KeptEpochs
 from pylog.server.limits import Limits
 from pylog.server.operations import Operation, ResourceType
 from pylog.txn.coordinator import TransactionCoordinator
@@ -39,6 +41,8 @@ _log = logging.getLogger("pylog.server")
 
 BLOCKING_THREADS = 4
 KEPT_CONFIGS_FILE = ".server.configs"
+LOOK_INTERVAL_S = 0.005
+"""How long those who write and read records do not look whether a topic is another now."""
 
 
 class Node(NamedTuple):
@@ -116,7 +120,9 @@ class Broker:
         self._threads: ThreadPoolExecutor | None = None
         self._is_closed = False
         self._topics: Mapping[str, TopicMetadata] = {}
+        self._looked_s = -1.0  # when, of the loop's clock
         self._names_by_id: dict[bytes, str] = {}
+        self._kept_epochs = KeptEpochs(log_dir.path)
 
     # ---- what the handlers stand on ----
 
@@ -177,6 +183,8 @@ class Broker:
             refuse(KafkaError._STATE, "the server has ended")
         if self._threads is None:
             self._threads = ThreadPoolExecutor(BLOCKING_THREADS, "pylog-server")
+        if self.quotas is not None and self.quotas.is_timed:
+            work = request_time.timed(work)
         return self.loop.run_in_executor(self._threads, work, *args)
 
     @cached_property
@@ -188,8 +196,14 @@ class Broker:
 
     def load_kept_configs(self) -> None:
         """At the start: let count what was changed when a server ran here before."""
-        if not os.path.exists(os.path.join(self.log_dir.path, KEPT_CONFIGS_FILE)):
-            return
+        self._try_kept_configs()
+        self.on_second.append(self._refresh_kept_configs)
+
+    def _refresh_kept_configs(self, now_s: float) -> None:
+        if self.kept_configs.refresh():
+            self._try_kept_configs()
+
+    def _try_kept_configs(self) -> None:
         try:
             self.take_kept_configs()
         except ConfigError as error:
@@ -278,13 +292,33 @@ class Broker:
     def topics(self) -> Mapping[str, TopicMetadata]:
         """The topics by name, as they are now; not to be changed."""
         topics = self.log_dir.topic_table()
+        self._looked_s = self.loop.time()
         if topics is not self._topics:
             self._topics = topics
             self._names_by_id = {topic.topic_id.bytes: name for name, topic in topics.items()}
         return topics
 
+    def find_topic(self, name: str) -> TopicMetadata | None:
+        """The topic of a name for a client that writes or reads records, None when there is none.
+
+        It may be as it was some milliseconds ago: it is not looked for anew with each request. What
+        was deleted meanwhile cannot be written or read: its Log says so.
+        """
+        topic = self._topics.get(name)
+        if topic is None or self.loop.time() > self._looked_s + LOOK_INTERVAL_S:
+            topic = self.topics().get(name)
+        return topic
+
+    def find_topic_by_id(self, topic_id: bytes) -> TopicMetadata | None:
+        """As `find_topic`, by its id."""
+        name = self._names_by_id.get(topic_id)
+        if name is None:
+            return self.topic_by_id(topic_id)
+        topic = self.find_topic(name)
+        return topic if topic is not None and topic.topic_id.bytes == topic_id else None
+
     def topic_by_id(self, topic_id: bytes) -> TopicMetadata | None:
-        """The topic of an id, None when there is none."""
+        """The topic of an id, as it is now; None when there is none."""
         topics = self.topics()
         name = self._names_by_id.get(topic_id)
         return None if name is None else topics[name]
@@ -306,9 +340,9 @@ class Broker:
         ]
 
     def leader_epoch_of(self, topic: str, partition: int) -> int:
-        """The leader epoch of a partition; 0 of one that this process has not opened."""
+        """The leader epoch of a partition, open or not."""
         log: Log | None = self.log_dir.known_log(topic, partition)
-        return 0 if log is None else log.leader_epoch
+        return self._kept_epochs.of(topic, partition) if log is None else log.leader_epoch
 
     def coordinator_of(self, key: str) -> int:
         """The node that coordinates a group or a transactional id."""

@@ -173,7 +173,7 @@ class ServerConfig:
     def _check_exposure(self, listener: ListenerConfig) -> None:
         """Refuse to serve strangers unasked."""
         proves_itself = listener.has_sasl or (
-            listener.has_tls and self.text("ssl.client.auth") == "required"
+            listener.has_tls and self.listener_text(listener, "ssl.client.auth") == "required"
         )
         if self.is_insecure or listener.is_loopback:
             return
@@ -211,6 +211,11 @@ class ServerConfig:
     def text(self, name: str) -> str:
         """The value of a config as text."""
         return broker_configs()[name].definition.format(self[name])
+
+    def listener_text(self, listener: ListenerConfig, name: str) -> str:
+        """The value of a config as text for one listener: its own, else that of all."""
+        own = self.static.get(f"listener.name.{listener.name.lower()}.{name}")
+        return self.text(name) if own is None else own
 
     def is_set(self, name: str) -> bool:
         """Whether a config has been given, or changed since."""

@@ -9,8 +9,6 @@ Source: Kafka ConfigAdminManager, ConfigurationControlManager.
 """
 
 import logging
-import os
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING
@@ -20,7 +18,6 @@ from logcore.config import TOPIC_CONFIGS
 from logcore.config_def import ConfigError, ConfigType
 from pylog.errors import KafkaError
 from pylog.folder_errors import refuse
-from pylog.folder_files import read_properties, sync_folder, write_properties
 from pylog.server.config import broker_configs
 from pylog.server.config_entries import (
     GROUP_CONFIGS,
@@ -29,6 +26,7 @@ from pylog.server.config_entries import (
     ConfigResourceType,
     known_loggers,
 )
+from pylog.server.kept_file import KeptFile
 from pylog.server.topic_defaults import topic_defaults
 
 if TYPE_CHECKING:
@@ -61,17 +59,21 @@ class KeptConfigs:
     """
 
     def __init__(self, path: str) -> None:
-        self._path = path
         self._found: dict[tuple[int, str], dict[str, str]] = {}
-        try:
-            properties = read_properties(self._path)
-        except FileNotFoundError:
-            return
-        for key, value in properties.items():
+        self._file = KeptFile(path, self._take)
+
+    def _take(self, table: Mapping[str, str]) -> None:
+        found: dict[tuple[int, str], dict[str, str]] = {}
+        for key, value in table.items():
             kind, _, rest = key.partition("/")
             name, slash, config_name = rest.partition("/")
             if kind.isdigit() and slash:
-                self._found.setdefault((int(kind), unquote(name)), {})[config_name] = value
+                found.setdefault((int(kind), unquote(name)), {})[config_name] = value
+        self._found = found
+
+    def refresh(self) -> bool:
+        """Take up what another process has changed: True if one has."""
+        return self._file.refresh()
 
     def get(self, kind: ConfigResourceType, name: str) -> Mapping[str, str]:
         """What was changed of a resource."""
@@ -81,20 +83,43 @@ class KeptConfigs:
         """The resources of a kind of which something was changed."""
         return sorted(name for known, name in self._found if known == kind)
 
-    def put(self, kind: ConfigResourceType, name: str, configs: Mapping[str, str]) -> None:
-        """Keep what is changed of a resource from now on. Waits for the disk."""
-        found = {**self._found, (int(kind), name): dict(configs)}
-        found = {resource: values for resource, values in found.items() if values}
-        properties = {
-            f"{known}/{quote(resource, safe='')}/{config_name}": value
-            for (known, resource), values in found.items()
-            for config_name, value in values.items()
-        }
-        temporary = f"{self._path}.{uuid.uuid4().hex}.tmp"
-        write_properties(temporary, properties)
-        os.rename(temporary, self._path)
-        sync_folder(os.path.dirname(self._path))
-        self._found = found
+    def change(
+        self,
+        kind: ConfigResourceType,
+        name: str,
+        change: Callable[[Mapping[str, str]], Mapping[str, str]],
+        *,
+        validate_only: bool,
+    ) -> None:
+        """Change what is kept of a resource. Waits for the disk.
+
+        Args:
+            kind: of the resource.
+            name: of the resource.
+            change: from what is kept of it now to what is to be; nobody else changes it meanwhile.
+            validate_only: only let `change` say whether it could be.
+
+        Raises:
+            KafkaException: what `change` raises; then nothing has changed.
+            OSError: it cannot be kept; likewise.
+        """
+        stem = f"{int(kind)}/{quote(name, safe='')}/"
+
+        def edit(table: dict[str, str]) -> bool:
+            current = {
+                key.removeprefix(stem): value
+                for key, value in table.items()
+                if key.startswith(stem)
+            }
+            wanted = change(current)
+            if validate_only or wanted == current:
+                return False
+            for key in current:
+                del table[f"{stem}{key}"]
+            table.update({f"{stem}{key}": value for key, value in wanted.items()})
+            return True
+
+        self._file.change(edit)
 
 
 def check_changes(changes: ConfigChanges) -> None:
@@ -250,25 +275,26 @@ def change_broker(
             KafkaError.INVALID_REQUEST,
             f"Cannot update these configs dynamically: [{', '.join(fixed)}]",
         )
-    current = broker.kept_configs.get(ConfigResourceType.BROKER, name)
-    kept = _merge(
-        current,
-        apply(
-            lambda key: current.get(key) or broker.config.text(key),
-            lambda key: key in known and known[key].kind == "list",
-            all_of(current, changes) if is_whole else changes,
-        ),
-    )
-    try:
-        for key, value in kept.items():
-            if key in known:
-                known[key].definition.parse(value)
-    except ConfigError as error:
-        refuse(KafkaError.INVALID_REQUEST, str(error))
-    if validate_only:
-        return None
-    broker.kept_configs.put(ConfigResourceType.BROKER, name, kept)
-    return broker.take_kept_configs
+
+    def change(current: Mapping[str, str]) -> Mapping[str, str]:
+        kept = _merge(
+            current,
+            apply(
+                lambda key: current.get(key) or broker.config.text(key),
+                lambda key: key in known and known[key].kind == "list",
+                all_of(current, changes) if is_whole else changes,
+            ),
+        )
+        try:
+            for key, value in kept.items():
+                if key in known:
+                    known[key].definition.parse(value)
+        except ConfigError as error:
+            refuse(KafkaError.INVALID_REQUEST, str(error))
+        return kept
+
+    broker.kept_configs.change(ConfigResourceType.BROKER, name, change, validate_only=validate_only)
+    return None if validate_only else broker.take_kept_configs
 
 
 def change_group(
@@ -282,13 +308,15 @@ def change_group(
     if not name:
         refuse(KafkaError.INVALID_REQUEST, "Default group resources are not allowed.")
     check_changes(changes)
-    current = broker.kept_configs.get(ConfigResourceType.GROUP, name)
-    wanted = all_of(current, changes) if is_whole else changes
-    kept = _merge(current, apply(current.get, lambda key: False, wanted))
-    for key, value in kept.items():
-        _check_group_config(broker, key, value)
-    if not validate_only:
-        broker.kept_configs.put(ConfigResourceType.GROUP, name, kept)
+
+    def change(current: Mapping[str, str]) -> Mapping[str, str]:
+        wanted = all_of(current, changes) if is_whole else changes
+        kept = _merge(current, apply(current.get, lambda key: False, wanted))
+        for key, value in kept.items():
+            _check_group_config(broker, key, value)
+        return kept
+
+    broker.kept_configs.change(ConfigResourceType.GROUP, name, change, validate_only=validate_only)
 
 
 def _check_group_config(broker: "Broker", key: str, value: str) -> None:

@@ -115,6 +115,7 @@ def describe_broker(config: ServerConfig, overrides: Mapping[str, str]) -> list[
         overrides: values that others decide: the folder, and the sockets that were bound.
     """
     entries = []
+    documentation = _broker_documentation()
     for name, known in broker_configs().items():
         is_set = config.is_set(name)
         value: str | None = overrides.get(name)
@@ -132,6 +133,7 @@ def describe_broker(config: ServerConfig, overrides: Mapping[str, str]) -> list[
             kind=_KINDS[known.kind],
             is_read_only=not known.is_dynamic,
             is_sensitive=known.is_sensitive,
+            documentation=documentation.get(name),
         )
         if not known.is_sensitive:
             entry.synonyms = _broker_synonyms(config, name)
@@ -161,6 +163,16 @@ def describe_all_brokers(changed: Mapping[str, str]) -> list[Entry]:
             )
         )
     return entries
+
+
+def _broker_documentation() -> dict[str, str]:
+    """What is said of the topic configs, of those that are their defaults."""
+    return {
+        synonym: f"For topics without a {name} of their own. {TOPIC_CONFIGS[name].doc}"
+        for name, synonyms in SYNONYMS.items()
+        for synonym, _ in synonyms
+        if TOPIC_CONFIGS[name].doc
+    }
 
 
 def _is_text(kind: str) -> bool:

@@ -50,6 +50,7 @@ inter.broker.listener.name                  string   -
 listener.security.protocol.map              string   SASL_SSL:SASL_SSL,\
 PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT dynamic
 listeners                                   list     PLAINTEXT://127.0.0.1:9092   dynamic
+log.cleaner.backoff.ms                      long     15000                        dynamic
 log.cleaner.delete.retention.ms             long     86400000                     dynamic
 log.cleaner.enable                          boolean  true
 log.cleaner.max.compaction.lag.ms           long     max                          dynamic

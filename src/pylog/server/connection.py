@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pylog.errors import KafkaError
-from pylog.server import dispatch
+from pylog.server import dispatch, request_time
 from pylog.server.dispatch import BEFORE_AUTHENTICATION, UnservedRequestError
 from pylog.server.request import ANONYMOUS, RequestContext
 from pylog.wire import (
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger("pylog.server")
 
 WRITE_BUFFER_BYTES = 1 << 20
+TLS_CLOSE_S = 1.0
+READY_BYTES = 64 << 10  # of responses that wait for those behind them
 LEAST_BYTES_A_SECOND = 64 << 10  # what a request has to come in with, after its grace
 
 
@@ -50,16 +52,26 @@ class _Pending:
         self.is_pipelined = is_pipelined
         self.is_done = False
         self.buffers: list[Buffer] = []
+        quotas = context.broker.quotas
+        if quotas is not None and quotas.is_timed:
+            request_time.begin_wait(context)
 
 
 class Connection(asyncio.BufferedProtocol):
-    """One client.
+    """One client. It has been counted in (limits.py), and counts itself out when it is gone.
+
+    Args:
+        broker: that is asked.
+        listener: that it came to.
+        node_id: the virtual broker that it is connected to.
+        client_host: the client's address.
 
     Attributes:
         listener: that it came to.
         node_id: the virtual broker that it is connected to.
         listener_name: and over which of its listeners.
         client_host, local_host: the client's address, and the one that it came by.
+        is_made: whether it is, or was, open.
         principal: who the client proved to be.
         is_authenticated: whether it may ask for more than to be authenticated.
         session_deadline_s: of the loop's clock; from then on it has to prove anew who it is.
@@ -70,11 +82,13 @@ class Connection(asyncio.BufferedProtocol):
         on_close: called when the connection is gone.
     """
 
-    def __init__(self, broker: "Broker", listener: "ListenerConfig", node_id: int) -> None:
+    def __init__(
+        self, broker: "Broker", listener: "ListenerConfig", node_id: int, client_host: str
+    ) -> None:
         self.broker = broker
         self.node_id = node_id
         self.listener_name = listener.name
-        self.client_host = ""
+        self.client_host = client_host
         self.local_host = ""
         self.principal = ANONYMOUS
         self.is_authenticated = not listener.has_sasl
@@ -95,8 +109,10 @@ class Connection(asyncio.BufferedProtocol):
         self._transport: Any = None
         self.sends_in_place = False
         self._pending: deque[_Pending] = deque()
+        self._ready: list[Buffer] = []  # responses that are to be written together
+        self._ready_bytes = 0
         self._frame_since_s: float | None = None  # since when a frame is not complete
-        self._is_counted = False
+        self.is_made = False
         self._is_reading = True
         self._is_write_paused = False
         self._is_muted = False
@@ -107,23 +123,14 @@ class Connection(asyncio.BufferedProtocol):
     # ---- what the transport says ----
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin, unless there are too many connections."""
+        """Begin."""
         self._transport = transport
         # uvloop hands buffers to the kernel; the others load from them, and may copy.
-        self.sends_in_place = not self.listener.has_tls and type(transport).__module__.startswith(
-            "uvloop"
-        )
-        peer = transport.get_extra_info("peername")
-        self.client_host = peer[0] if isinstance(peer, tuple) else ""
+        self.sends_in_place = not self.listener.has_tls and is_uvloop(transport)
         local = transport.get_extra_info("sockname")
         self.local_host = local[0] if isinstance(local, tuple) else ""
         self.active_s = self.opened_s = self.broker.loop.time()
-        refusal = self.broker.limits.admit(self)
-        if refusal:
-            _log.warning("connection of %s refused: %s", self.client_host, refusal)
-            self._transport.abort()
-            return
-        self._is_counted = True
+        self.is_made = True
         self._transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES)
         if self.listener.has_tls and self.broker.certificate_principal is not None:
             self.principal = self.broker.certificate_principal(transport)
@@ -134,8 +141,7 @@ class Connection(asyncio.BufferedProtocol):
         self.is_closed = self._is_closing = True
         self._pending.clear()
         self.broker.connections.discard(self)
-        if self._is_counted:
-            self.broker.limits.leave(self)
+        self.broker.limits.leave(self)
         for call in self.on_close:
             try:
                 call()
@@ -227,7 +233,7 @@ class Connection(asyncio.BufferedProtocol):
                 pending.is_done = True
                 self._pending.append(pending)
             else:
-                self._write(self._encode(request, context, response), context)
+                self._write(self._encode(request, context, response))
         elif response is None:
             self._account(context, None, 0)
         else:
@@ -283,7 +289,7 @@ class Connection(asyncio.BufferedProtocol):
         while self._pending and self._pending[0].is_done:
             done = self._pending.popleft()
             if done.buffers:
-                self._write(done.buffers, done.context)
+                self._write(done.buffers)
         self._serve()
 
     # ---- responses ----
@@ -304,7 +310,15 @@ class Connection(asyncio.BufferedProtocol):
             buffers = encode_response(request, response)
         return buffers
 
-    def _write(self, buffers: list[Buffer], context: RequestContext) -> None:
+    def _write(self, buffers: list[Buffer]) -> None:
+        """Have a response written with those of the requests that came in with its own."""
+        self._ready += buffers
+        self._ready_bytes += sum(map(len, buffers))
+        if self._ready_bytes > READY_BYTES:
+            self._write_ready()
+
+    def _write_ready(self) -> None:
+        buffers, self._ready, self._ready_bytes = self._ready, [], 0
         if self.is_closed:
             return
         if len(buffers) == 1:
@@ -369,8 +383,12 @@ class Connection(asyncio.BufferedProtocol):
         config = self.broker.config
         rested_s = now_s - self.active_s
         if self._is_closing:
-            if not self._pending and rested_s > config.request_receive_s:
-                self.abort()  # it does not take what it was sent
+            # It does not take what it was sent, or does not answer the end of TLS, which not every
+            # client does: Kafka does not wait for that either.
+            is_told = self.listener.has_tls and not self._is_write_paused
+            patience_s = TLS_CLOSE_S if is_told else config.request_receive_s
+            if not self._pending and rested_s > patience_s:
+                self.abort()
             return
         if not self._pending and rested_s > config.connections_max_idle_s:
             self._refuse("it was idle")
@@ -389,7 +407,9 @@ class Connection(asyncio.BufferedProtocol):
         self.close_when_done()
 
     def _pace(self) -> None:
-        """Read on or not; close if there is nothing left to do."""
+        """Send what is ready, read on or not; close if there is nothing left to do."""
+        if self._ready:
+            self._write_ready()
         if self.is_closed:
             return
         if self._is_closing:
@@ -403,9 +423,10 @@ class Connection(asyncio.BufferedProtocol):
                 self._frame_since_s = self.broker.loop.time()
         elif self.broker.limits.is_tight:
             reader.trim()
-        wanted_bytes = max(reader.held_bytes, reader.frame_bytes)
-        has_room = self.broker.limits.hold(self, wanted_bytes)
-        self._set_reading(has_room and not self._is_held())
+        has_room = self.broker.limits.hold(self, max(reader.held_bytes, reader.frame_bytes))
+        is_reading = has_room and not self._is_held()
+        if is_reading != self._is_reading:
+            self._set_reading(is_reading)
 
     def read_on(self) -> None:
         """Hear that the server has room again."""
@@ -419,3 +440,16 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.resume_reading()
         else:
             self._transport.pause_reading()
+
+
+class SlicedConnection(Connection):
+    """A connection whose transport takes slices of what it receives into."""
+
+    def get_buffer(self, sizehint: int) -> Any:
+        """Return where to receive."""
+        return memoryview(super().get_buffer(sizehint))
+
+
+def is_uvloop(thing: object) -> bool:
+    """Whether a loop or a transport is uvloop's."""
+    return type(thing).__module__.startswith("uvloop")

@@ -19,9 +19,10 @@ import logging
 import os
 import re
 import secrets
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, unquote
 
 from pylog.server import scram
@@ -40,6 +41,8 @@ SECRET_BYTES = 32
 _SECRET = "secret"
 _JAAS_OPTION = re.compile(r"""([\w.-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))""")
 
+_Value = TypeVar("_Value")
+
 Change = tuple[str, Mechanism, Credential | None]
 """A user, a mechanism, and the new credential; None takes it away."""
 
@@ -52,16 +55,15 @@ class Credentials:
     """
 
     def __init__(self, folder: str) -> None:
-        self._file = KeptFile(os.path.join(folder, USERS_FILE))
         self._users: dict[str, dict[str, Credential]] = {}
         self._plain: dict[str, dict[str, str]] = {}
         self._secret = secrets.token_bytes(SECRET_BYTES)
         self._thread: ThreadPoolExecutor | None = None
-        self._read()
+        self._file = KeptFile(os.path.join(folder, USERS_FILE), self._take)
 
-    def _read(self) -> None:
+    def _take(self, table: Mapping[str, str]) -> None:
         users: dict[str, dict[str, Credential]] = {}
-        for key, value in self._file.table.items():
+        for key, value in table.items():
             if key == _SECRET:
                 self._secret = base64.b64decode(value)
                 continue
@@ -71,14 +73,21 @@ class Credentials:
                 _log.warning("%s: a line of %s is not understood", USERS_FILE, key)
                 continue
             users.setdefault(unquote(user), {})[name] = credential
+        self._usual_iterations = {
+            name: _most_usual(
+                (kept[name].iterations for kept in users.values() if name in kept),
+                scram.MIN_ITERATIONS,
+            )
+            for name in scram.MECHANISMS
+        }
+        self._usual_mechanism = _most_usual(map(_plain_mechanism, users.values()), scram.SHA_256)
         self._users = users
 
     # ---- of the folder ----
 
     def refresh(self, now_s: float = 0.0) -> None:
         """Take up what another process has changed; once a second."""
-        if self._file.refresh():
-            self._read()
+        self._file.refresh()
 
     @property
     def users(self) -> Mapping[str, Mapping[str, Credential]]:
@@ -103,8 +112,7 @@ class Credentials:
                     table[key] = _format(credential)
             return bool(wanted)
 
-        if self._file.change(edit):
-            self._read()
+        self._file.change(edit)
 
     def set_password(
         self, user: str, password: str, mechanisms: Iterable[Mechanism] = (scram.SHA_256,)
@@ -114,8 +122,13 @@ class Credentials:
 
     def for_exchange(self, mechanism: Mechanism, user: str) -> Credential:
         """The credential to challenge a client with, whoever it says it is."""
-        fake = scram.fake_credential(mechanism, self._secret, user)
+        fake = self._fake(mechanism, user)
         return self._users.get(user, {}).get(mechanism.name, fake)
+
+    def _fake(self, mechanism: Mechanism, user: str) -> Credential:
+        """A credential that costs what those of most users do."""
+        iterations = self._usual_iterations[mechanism.name]
+        return scram.fake_credential(mechanism, self._secret, user, iterations)
 
     # ---- of the configuration ----
 
@@ -143,17 +156,16 @@ class Credentials:
             self._thread = None
 
     def is_plain_password(self, listener_name: str, user: str, password: str) -> bool:
-        """Whether a user of PLAIN has this password. Takes milliseconds, whoever it is."""
+        """Whether a user of PLAIN has this password.
+
+        It takes milliseconds: for somebody who does not exist as long as for most who do.
+        """
         expected = self._plain.get(listener_name, {}).get(user)
         is_configured = hmac.compare_digest((expected or "").encode(), password.encode())
-        kept = self._users.get(user, {})
-        mechanism = scram.SHA_512 if scram.SHA_512.name in kept else scram.SHA_256
-        credential = kept.get(mechanism.name)
-        is_kept = scram.fits(
-            mechanism,
-            credential or scram.fake_credential(mechanism, self._secret, user),
-            password,
-        )
+        kept = self._users.get(user)
+        mechanism = self._usual_mechanism if kept is None else _plain_mechanism(kept)
+        credential = None if kept is None else kept.get(mechanism.name)
+        is_kept = scram.fits(mechanism, credential or self._fake(mechanism, user), password)
         return (expected is not None and is_configured) or (credential is not None and is_kept)
 
 
@@ -168,6 +180,16 @@ def parse_jaas_users(text: str) -> dict[str, str]:
         if name.startswith("user_"):
             users[name.removeprefix("user_")] = re.sub(r"\\(.)", r"\1", quoted) or bare
     return users
+
+
+def _plain_mechanism(kept: Mapping[str, Credential]) -> Mechanism:
+    """The mechanism whose credential a password of PLAIN is checked by."""
+    return scram.SHA_512 if scram.SHA_512.name in kept else scram.SHA_256
+
+
+def _most_usual(values: Iterable[_Value], default: _Value) -> _Value:
+    counted = Counter(values).most_common(1)
+    return counted[0][0] if counted else default
 
 
 def _format(credential: Credential) -> str:

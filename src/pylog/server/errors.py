@@ -64,6 +64,21 @@ def error_of(error: BaseException, path: str = "") -> tuple[int, str]:
     return KafkaError.UNKNOWN, f"{type(error).__name__}: {error}"
 
 
+# APIs of a group's coordinator.
+_OF_COORDINATORS = frozenset({8, 9, 11, 12, 13, 14, 42, 47, 68})
+
+
+def coordinator_error_of(error: BaseException, path: str = "") -> tuple[int, str]:
+    """As error_of, for members of a group: no client of those knows what to do about a disk.
+
+    They look for the coordinator anew, which is this one, until there is room, or they give up.
+
+    Source: Kafka CoordinatorOperationExceptionHelper.
+    """
+    code, text = error_of(error, path)
+    return KafkaError.NOT_COORDINATOR if code == KafkaError.KAFKA_STORAGE_ERROR else code, text
+
+
 def answer_for(
     handler: "Handler", request: Any, context: RequestContext, error: Exception
 ) -> Message:
@@ -75,7 +90,8 @@ def answer_for(
         context: of the request.
         error: what it raised.
     """
-    code, message = error_of(error, context.broker.log_dir.path)
+    find_code = coordinator_error_of if context.api_key in _OF_COORDINATORS else error_of
+    code, message = find_code(error, context.broker.log_dir.path)
     if code == KafkaError.UNKNOWN:
         _log.error("%s of %s failed", handler.name, context.client_host, exc_info=error)
     else:

@@ -20,7 +20,12 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NoReturn
 
 from pylog.errors import KafkaError, KafkaException
-from pylog.wire.messages.api_01_fetch import FetchRequest, FetchTopic, PartitionData
+from pylog.wire.messages.api_01_fetch import (
+    FetchRequest,
+    FetchResponse,
+    FetchTopic,
+    PartitionData,
+)
 
 NO_SESSION = 0
 FINAL_EPOCH = -1
@@ -216,6 +221,27 @@ class FetchSessions:
             self._sessions[session.session_id] = session
             return FetchContext(session, False, list(session.wanted.values()))
         return FetchContext(None, True, [])  # nothing is wanted any more: the session ends
+
+    def withhold(self, response: FetchResponse) -> None:
+        """Take back what a response says, before it is sent: the client is to ask again.
+
+        A session that it began is forgotten; one that goes on says the same again, next time.
+
+        Source: Kafka FetchContext.getThrottledResponse.
+        """
+        session = self._sessions.get(response.session_id)
+        if session is not None and session.epoch == INITIAL_EPOCH + 1:
+            del self._sessions[session.session_id]
+            response.session_id = NO_SESSION
+        elif session is not None:
+            for topic in response.responses:
+                name = topic.topic_id if session.uses_ids else topic.topic
+                for answer in topic.partitions:
+                    wanted = session.wanted.get((name, answer.partition_index))
+                    if wanted is not None:
+                        wanted.high_watermark = wanted.log_start_offset = -1
+        response.responses = []
+        response.node_endpoints = []
 
     def _make(self, uses_ids: bool) -> FetchSession | None:
         """A new session; None when there is no place for it."""

@@ -38,9 +38,8 @@ class Limits:
         self._max_per_address = max_connections_per_address
         self._max_held_bytes = max_held_bytes if max_held_bytes > 0 else 1 << 62
 
-    def admit(self, connection: "Connection") -> str:
-        """Count a connection in; why it cannot be, when it cannot."""
-        address = connection.client_host
+    def admit(self, address: str) -> str:
+        """Count a connection of an address in; why it cannot be, when it cannot."""
         count = self._by_address.get(address, 0)
         if self.connection_count >= self._max_connections:
             return f"there are {self.connection_count}, as many as there may be"
@@ -72,6 +71,8 @@ class Limits:
 
         Over the limit those wait that want much, but for the one that holds longest: it gets done.
         """
+        if held_bytes <= SMALL_BYTES and connection not in self._held and not self._waiting:
+            return True
         before = self._held.get(connection, 0)
         wanted = held_bytes if held_bytes > SMALL_BYTES else 0
         if wanted > before and not self._may_grow(connection, wanted - before):

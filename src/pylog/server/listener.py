@@ -12,7 +12,6 @@ import os
 import signal
 import socket
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 from pylog import byte_locks
@@ -21,13 +20,13 @@ from pylog.folder_errors import as_kafka_exception, refuse
 from pylog.log_dir import LogDir
 from pylog.private_files import close_private, fork_count, open_private
 from pylog.server import security
+from pylog.server.acceptor import Acceptor
 from pylog.server.broker import Broker, Node
-from pylog.server.config import AUTHENTICATION_S, ServerConfig
-from pylog.server.connection import Connection
+from pylog.server.config import ServerConfig
 from pylog.server.listener_config import ListenerConfig
 
 if TYPE_CHECKING:
-    import ssl
+    from pylog.server.tls import CurrentContext
 
 _log = logging.getLogger("pylog.server")
 
@@ -64,7 +63,7 @@ class Listener:
         self.broker: Broker | None = None
         self._log_dir: LogDir | None = None
         self._lock: tuple[int, int] | None = None
-        self._servers: list[asyncio.AbstractServer] = []
+        self._acceptors: list[Acceptor] = []
         self._first_sockets: list[list[socket.socket]] = []
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -89,7 +88,7 @@ class Listener:
             self.broker.load_kept_configs()
             security.install(self.broker)
             for listener in self.config.listeners:
-                await self._listen(self.broker, listener)
+                self._listen(self.broker, listener)
             if self.config.metrics_address is not None:
                 from pylog.server.metrics_http import MetricsPage
 
@@ -100,22 +99,15 @@ class Listener:
             raise
         self._sweeper = loop.call_later(SWEEP_INTERVAL_S, self._sweep)
 
-    async def _listen(self, broker: Broker, listener: ListenerConfig) -> None:
-        context = _tls_context(broker, listener)
+    def _listen(self, broker: Broker, listener: ListenerConfig) -> None:
+        tls = _tls_context(broker, listener)
         backlog = self.config.integer("socket.listen.backlog.size")
         by_node = _bind_nodes(listener, len(broker.node_ids), backlog)
-        servers = [
-            await broker.loop.create_server(
-                partial(Connection, broker, listener, node_id),
-                sock=bound,
-                ssl=context,
-                ssl_handshake_timeout=AUTHENTICATION_S if context is not None else None,
-                start_serving=False,
-            )
+        acceptors = [
+            Acceptor(broker, listener, node_id, sockets, tls)
             for node_id, sockets in zip(broker.node_ids, by_node, strict=True)
-            for bound in sockets
         ]
-        self._servers += servers
+        self._acceptors += acceptors
         self._first_sockets = self._first_sockets or by_node
         host = listener.advertised_host or listener.host
         if host in ("0.0.0.0", "::"):
@@ -129,8 +121,8 @@ class Listener:
             )
             for index, (node_id, sockets) in enumerate(zip(broker.node_ids, by_node, strict=True))
         ]
-        for server in servers:
-            await server.start_serving()
+        for acceptor in acceptors:
+            acceptor.start()
 
     def _sweep(self) -> None:
         """Once a second."""
@@ -150,9 +142,9 @@ class Listener:
 
     async def stop(self) -> None:
         """Take no more connections, answer what was asked, make durable what was appended."""
-        for server in self._servers:
-            server.close()
-        self._servers.clear()
+        acceptors, self._acceptors = self._acceptors, []
+        for acceptor in acceptors:
+            acceptor.close()
         self._first_sockets.clear()
         if self._sweeper is not None:
             self._sweeper.cancel()
@@ -163,6 +155,8 @@ class Listener:
             if broker is not None:
                 broker.stop_waiting()
                 await _drain(broker)
+                for acceptor in acceptors:
+                    await acceptor.wait_closed()
                 await broker.loop.run_in_executor(None, broker.close)
         finally:
             self._close_folder(log_dir)
@@ -306,10 +300,9 @@ def _bind(host: str, port: int, backlog: int) -> list[socket.socket]:
     return sockets
 
 
-def _tls_context(broker: Broker, listener: ListenerConfig) -> "ssl.SSLContext | None":
+def _tls_context(broker: Broker, listener: ListenerConfig) -> "CurrentContext | None":
     if not listener.has_tls:
         return None
     from pylog.server import tls
 
-    context: ssl.SSLContext = tls.server_context(broker, listener)
-    return context
+    return tls.CurrentContext(broker.config, listener)

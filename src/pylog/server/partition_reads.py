@@ -33,7 +33,7 @@ from pylog.wire.messages.api_01_fetch import (
 
 READ_COMMITTED = 1
 _NOTHING = b""
-_FIRST_WITH_LEADER = 12
+_FIRST_WITH_LEADER = 16  # with where it is; versions 12 to 15 have no field for that
 _ATTEMPTS = 100  # against compactions that come between two looks
 
 
@@ -64,6 +64,10 @@ class PartitionReads:
     ) -> None:
         self._context = context
         self._wanted = wanted
+        quotas = context.broker.quotas
+        if quotas is not None and quotas.is_active:
+            most_bytes = quotas.most_fetch_bytes(context)
+            max_bytes = max_bytes if most_bytes is None else min(max_bytes, most_bytes)
         self._max_bytes = max_bytes
         self._is_committed = is_committed
         self._is_refused = is_refused
@@ -99,10 +103,10 @@ class PartitionReads:
         context = self._context
         topic: TopicMetadata | None
         if isinstance(wanted.topic, bytes):
-            topic = context.broker.topic_by_id(wanted.topic)
+            topic = context.broker.find_topic_by_id(wanted.topic)
             missing = KafkaError.UNKNOWN_TOPIC_ID
         else:
-            topic = context.broker.topics().get(wanted.topic)
+            topic = context.broker.find_topic(wanted.topic)
             missing = KafkaError.UNKNOWN_TOPIC_OR_PART
         if context.broker.authorizer is not None:
             name = wanted.topic if topic is None else topic.name

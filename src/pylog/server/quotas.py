@@ -1,145 +1,61 @@
-"""Quotas: how much clients may send and receive a second, by user, client id or both.
+"""Quotas: how much clients may do in a time, by user, client id or both, or by address.
 
-    <folder>/.server.quotas
-    ENTITY/KEY=VALUE        ENTITY is TYPE:NAME,... with names percent-encoded, empty for defaults
+    producer_byte_rate        bytes of Produce requests a second
+    consumer_byte_rate        bytes of Fetch responses a second
+    request_percentage        time that requests are worked on, 100 for all the time of one thread
+    controller_mutation_rate  partitions that are made and deleted a second
+    connection_creation_rate  connections of one address a second
 
-Who goes over a quota is answered at once, told to wait (throttle_time_ms), and not read from until
-then; nothing is lost or refused. The quota that counts is the most particular one: of user and
-client id, of the user, of the client id, and defaults after names at each step. Its bytes are
-shared by all connections that it counts for.
+Who goes over one of the first three is answered at once, told to wait (throttle_time_ms), and not
+read from until then. Nothing is lost or refused; but a Fetch is answered without records, which
+the client asks for again. The quota that counts is the most particular one: of user and client id,
+of the user, of the client id, and defaults after names at each step. It is shared by all
+connections that it counts for.
 
-producer_byte_rate and consumer_byte_rate are kept to. request_percentage, controller_mutation_rate
-and connection_creation_rate are kept and told, but do nothing: a server of one machine has limits
-for those (limits.py).
+Partitions come out of a bucket of tokens, which may owe some: while it does, CreateTopics and the
+like are refused with THROTTLING_QUOTA_EXCEEDED, in versions that have no such error done and then
+told to wait. A connection too many is let wait and then closed (acceptor.py).
 
-Source: Kafka DefaultQuotaCallback, Rate, ClientQuotaManager, ClientQuotaControlManager.
+A Fetch that is more than all windows allow is sent all the same when there was little else: the
+client could never go on. Kafka lets it wait for ever.
+
+Source: Kafka DefaultQuotaCallback, ClientQuotaManager, ClientRequestQuotaManager,
+ControllerMutationQuotaManager, ConnectionQuotas, KafkaApis.handleFetchRequest; KIP-219, 599, 612.
 """
 
-import logging
-import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote, unquote
 
-from pylog.server.kept_file import KeptFile
+from pylog.errors import KafkaError
+from pylog.folder_errors import refuse
+from pylog.server import request_time
+from pylog.server.quota_store import (
+    CLIENT_ID,
+    CONNECTION_CREATION_RATE,
+    CONSUMER_BYTE_RATE,
+    CONTROLLER_MUTATION_RATE,
+    IP,
+    PRODUCER_BYTE_RATE,
+    REQUEST_PERCENTAGE,
+    USER,
+    Entity,
+    QuotaStore,
+)
+from pylog.server.rates import Rate, TokenBucket
 from pylog.server.request import RequestContext
 from pylog.wire import Message
 
-_log = logging.getLogger("pylog.server")
-
-QUOTAS_FILE = ".server.quotas"
-MAX_QUOTAS = 10_000
 MAX_RATES = 10_000
-
 PRODUCE, FETCH = 0, 1
-USER, CLIENT_ID, IP = "user", "client-id", "ip"
-PRODUCER_BYTE_RATE, CONSUMER_BYTE_RATE = "producer_byte_rate", "consumer_byte_rate"
-KEYS: Mapping[str, frozenset[str]] = {
-    USER: frozenset(
-        {PRODUCER_BYTE_RATE, CONSUMER_BYTE_RATE, "request_percentage", "controller_mutation_rate"}
-    ),
-    IP: frozenset({"connection_creation_rate"}),
-}
-FRACTIONAL = frozenset({"request_percentage", "controller_mutation_rate"})
 
-Entity = frozenset[tuple[str, str | None]]
-"""(type, name) of what a quota is for; the name None is the default."""
+_CHARGED = frozenset({PRODUCER_BYTE_RATE, CONSUMER_BYTE_RATE, REQUEST_PERCENTAGE})
+_UNTIMED = frozenset({17, 36})
+"""SaslHandshake and SaslAuthenticate: whose time it is is not known yet."""
 
-Change = tuple[Entity, str, float | None]
-"""Whose quota, which one, and its value; None takes it away."""
-
-
-class QuotaStore:
-    """The quotas of a folder.
-
-    Args:
-        folder: of the log.
-    """
-
-    def __init__(self, folder: str) -> None:
-        self._file = KeptFile(os.path.join(folder, QUOTAS_FILE))
-        self.version = 0
-        self.quotas: dict[Entity, dict[str, float]] = {}
-        self._read()
-
-    def _read(self) -> None:
-        quotas: dict[Entity, dict[str, float]] = {}
-        for line, value in self._file.table.items():
-            try:
-                entity, _, key = line.rpartition("/")
-                quotas.setdefault(_parse(entity), {})[key] = float(value)
-            except ValueError:
-                _log.warning("%s: a line is not understood: %s", QUOTAS_FILE, line)
-        self.quotas = quotas
-        self.version += 1
-
-    def refresh(self, now_s: float = 0.0) -> None:
-        """Take up what another process has changed; once a second."""
-        if self._file.refresh():
-            self._read()
-
-    def change(self, changes: Iterable[Change]) -> None:
-        """Set quotas, or take them away. Waits for the disk.
-
-        Raises:
-            OSError: they cannot be kept; then nothing has changed.
-        """
-        wanted = list(changes)
-
-        def edit(table: dict[str, str]) -> bool:
-            before = dict(table)
-            for entity, key, value in wanted:
-                line = f"{_format(entity)}/{key}"
-                if value is None:
-                    table.pop(line, None)
-                else:
-                    table[line] = repr(value)
-            return table != before
-
-        if self._file.change(edit):
-            self._read()
-
-
-class Rate:
-    """Bytes a second over the last windows.
-
-    Args:
-        window_s: size of one.
-        window_count: how many there are.
-    """
-
-    def __init__(self, window_s: float, window_count: int) -> None:
-        self._window_s = window_s
-        self._count = max(2, window_count)
-        self._samples: list[tuple[float, float]] = []  # begin of a window, what came in it
-
-    def record(self, value: float, now_s: float) -> None:
-        """Count what came now."""
-        samples = self._samples
-        if samples and now_s - samples[-1][0] < self._window_s:
-            samples[-1] = samples[-1][0], samples[-1][1] + value
-        else:
-            samples.append((now_s, value))
-        oldest_s = now_s - self._count * self._window_s
-        while samples[0][0] <= oldest_s:
-            del samples[0]
-
-    def throttle_s(self, bound: float, now_s: float) -> float:
-        """How long to rest so that the rate is the bound again.
-
-        Source: Kafka Rate.windowSize, QuotaUtils.boundedThrottleTime.
-        """
-        if not self._samples:
-            return 0.0
-        elapsed_s = now_s - self._samples[0][0]
-        # As if the windows before the first sample had been full of nothing, but for one.
-        window_s = max(elapsed_s, (self._count - 1) * self._window_s)
-        observed = sum(value for _, value in self._samples) / window_s
-        if observed <= bound:
-            return 0.0
-        longest_s = self._count * self._window_s
-        return min(longest_s, (observed - bound) / bound * window_s)
+_PERCENT_A_NS = 100 / 1e9
+_MUTATION_BURST_S = 11.0
+"""controller.quota.window.num times controller.quota.window.size.seconds, which are Kafka's."""
 
 
 class Quotas:
@@ -164,48 +80,163 @@ class Quotas:
         self._window_count = window_count
         self._clock = clock
         self._rates: dict[tuple[str, Entity], Rate] = {}
+        self._buckets: dict[Entity, TokenBucket] = {}
         self._found: dict[tuple[str, str, str], tuple[Entity, float] | None] = {}
         self._version = store.version
 
     @property
     def is_active(self) -> bool:
-        """Whether there are any."""
-        return bool(self.store.quotas)
+        """Whether there are any that requests are charged for."""
+        keys = self.store.keys
+        return bool(keys) and not keys.isdisjoint(_CHARGED)
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether the time of requests is charged for."""
+        return REQUEST_PERCENTAGE in self.store.keys
+
+    # ---- requests ----
 
     def charge(self, context: RequestContext, response: Any, response_bytes: int) -> int:
-        """Count a Produce or a Fetch, and let its connection rest if that was too much.
+        """Count a request that is done, and let its connection rest if that was too much.
 
         Args:
             context: of the request.
-            response: its answer, None for none; it is told for how long.
+            response: its answer, None for none; it is told for how long, and loses its records.
             response_bytes: its size.
 
         Returns:
             For how many milliseconds.
         """
+        throttle_s = self._charge_time(context)
         if context.api_key == PRODUCE:
-            key, size_bytes = PRODUCER_BYTE_RATE, context.request_bytes
+            throttle_s = max(throttle_s, self._charge_produce(context))
         elif context.api_key == FETCH:
-            key, size_bytes = CONSUMER_BYTE_RATE, response_bytes
-        else:
-            return 0
-        found = self._find(key, context.principal.partition(":")[2], context.client_id or "")
-        if found is None:
-            return 0
-        entity, bound = found
-        now_s = self._clock()
-        rate = self._rates.get((key, entity))
-        if rate is None:
-            if len(self._rates) >= MAX_RATES:
-                self._rates.clear()
-            rate = self._rates[key, entity] = Rate(self._window_s, self._window_count)
-        rate.record(size_bytes, now_s)
-        throttle_ms = round(rate.throttle_s(bound, now_s) * 1000)
+            throttle_s = self._charge_fetch(context, response, response_bytes, throttle_s)
+        throttle_ms = round(throttle_s * 1000)
         if throttle_ms:
             context.throttle(throttle_ms)
             if isinstance(response, Message) and hasattr(response, "throttle_time_ms"):
-                response.throttle_time_ms = throttle_ms
+                response.throttle_time_ms = max(response.throttle_time_ms, throttle_ms)
         return throttle_ms
+
+    def most_fetch_bytes(self, context: RequestContext) -> int | None:
+        """How much a Fetch may get at once, so that there is a time when it may; None for any.
+
+        Source: Kafka ClientQuotaManager.getMaxValueInQuotaWindow.
+        """
+        found = self._find_for(CONSUMER_BYTE_RATE, context)
+        if found is None:
+            return None
+        return int(found[1] * max(1, self._window_count - 1) * self._window_s)
+
+    def _charge_time(self, context: RequestContext) -> float:
+        if not self.is_timed or context.api_key in _UNTIMED:
+            return 0.0
+        found = self._find_for(REQUEST_PERCENTAGE, context)
+        if found is None:
+            return 0.0
+        entity, bound = found
+        now_s = self._clock()
+        rate = self._rate_of(REQUEST_PERCENTAGE, entity)
+        rate.record(request_time.spent_ns(context) * _PERCENT_A_NS, now_s)
+        return min(self._window_s, rate.throttle_s(bound, now_s))
+
+    def _charge_produce(self, context: RequestContext) -> float:
+        found = self._find_for(PRODUCER_BYTE_RATE, context)
+        if found is None:
+            return 0.0
+        entity, bound = found
+        now_s = self._clock()
+        rate = self._rate_of(PRODUCER_BYTE_RATE, entity)
+        rate.record(context.request_bytes, now_s)
+        return rate.throttle_s(bound, now_s)
+
+    def _charge_fetch(
+        self, context: RequestContext, response: Any, response_bytes: int, throttle_s: float
+    ) -> float:
+        """Count a Fetch, and take its records back if its client has to rest.
+
+        Args:
+            context: of the request.
+            response: its answer.
+            response_bytes: its size.
+            throttle_s: how long the client has to rest in any case.
+
+        Returns:
+            How long it has to rest.
+        """
+        found = self._find_for(CONSUMER_BYTE_RATE, context)
+        is_kept = throttle_s == 0
+        if found is not None:
+            entity, bound = found
+            now_s = self._clock()
+            rate = self._rate_of(CONSUMER_BYTE_RATE, entity)
+            rate.record(response_bytes, now_s)
+            rest_s = rate.throttle_s(bound, now_s)
+            if rest_s:
+                others = rate.total(now_s) - response_bytes
+                most = bound * max(1, self._window_count - 1) * self._window_s
+                is_kept &= response_bytes > most and others <= bound * self._window_s
+            if not is_kept:
+                rate.record(-response_bytes, now_s)
+            throttle_s = max(throttle_s, rest_s)
+        if not is_kept:
+            context.broker.fetch_sessions.withhold(response)
+        return throttle_s
+
+    # ---- partitions ----
+
+    def mutation(self, context: RequestContext, strict_since: int | None) -> "Mutation | None":
+        """See `mutation_of`."""
+        if CONTROLLER_MUTATION_RATE not in self.store.keys:
+            return None
+        found = self._find_for(CONTROLLER_MUTATION_RATE, context)
+        if found is None:
+            return None
+        entity, rate = found
+        bucket = self._buckets.get(entity)
+        if bucket is None:
+            _make_room(self._buckets)
+            bucket = self._buckets[entity] = TokenBucket(_MUTATION_BURST_S)
+        is_strict = strict_since is not None and context.version >= strict_since
+        return Mutation(context, bucket, rate, is_strict, self._clock)
+
+    # ---- connections ----
+
+    def connection_delay_s(self, address: str) -> float:
+        """Count a connection; 0, or how long to let it wait before it is closed.
+
+        Args:
+            address: of the client.
+        """
+        if CONNECTION_CREATION_RATE not in self.store.keys:
+            return 0.0
+        quotas, entity = self.store.quotas, frozenset({(IP, address)})
+        bound = quotas.get(entity, {}).get(CONNECTION_CREATION_RATE)
+        if bound is None:
+            bound = quotas.get(frozenset({(IP, None)}), {}).get(CONNECTION_CREATION_RATE)
+        if bound is None:
+            return 0.0
+        now_s = self._clock()
+        rate = self._rate_of(CONNECTION_CREATION_RATE, entity)
+        rate.record(1, now_s)
+        delay_s = min(self._window_s, rate.throttle_s(bound, now_s))
+        if delay_s:
+            rate.record(-1, now_s)
+        return delay_s
+
+    # ---- whose ----
+
+    def _rate_of(self, key: str, entity: Entity) -> Rate:
+        rate = self._rates.get((key, entity))
+        if rate is None:
+            _make_room(self._rates)
+            rate = self._rates[key, entity] = Rate(self._window_s, self._window_count)
+        return rate
+
+    def _find_for(self, key: str, context: RequestContext) -> tuple[Entity, float] | None:
+        return self._find(key, context.principal.partition(":")[2], context.client_id or "")
 
     def _find(self, key: str, user: str, client_id: str) -> tuple[Entity, float] | None:
         """The quota that counts, and whose rate it is measured by."""
@@ -237,15 +268,73 @@ class Quotas:
         return None
 
 
-def _format(entity: Entity) -> str:
-    return ",".join(
-        f"{kind}:{'' if name is None else quote(name, safe='')}"
-        for kind, name in sorted(entity, key=lambda part: part[0])
-    )
+class Mutation:
+    """What one request may make and delete. Belongs to the loop's thread.
+
+    Args:
+        context: of the request.
+        bucket: of partitions.
+        rate: partitions a second.
+        is_strict: whether what is too much is refused.
+        clock: seconds that go on.
+    """
+
+    def __init__(
+        self,
+        context: RequestContext,
+        bucket: TokenBucket,
+        rate: float,
+        is_strict: bool,
+        clock: Callable[[], float],
+    ) -> None:
+        self._context = context
+        self._bucket = bucket
+        self._rate = rate
+        self._is_strict = is_strict
+        self._clock = clock
+        self._throttle_ms = 0
+
+    def take(self, partitions: int) -> None:
+        """Take partitions that are about to be made or deleted.
+
+        Raises:
+            KafkaException: THROTTLING_QUOTA_EXCEEDED.
+        """
+        now_s = self._clock()
+        if self._is_strict:
+            self._note(self._bucket.tokens(self._rate, now_s))
+            if self._throttle_ms:
+                refuse(
+                    KafkaError.THROTTLING_QUOTA_EXCEEDED,
+                    "The throttling quota has been exceeded.",
+                )
+        self._bucket.take(partitions, self._rate, now_s)
+        if not self._is_strict:
+            self._note(self._bucket.tokens(self._rate, now_s))
+
+    def _note(self, tokens: float) -> None:
+        if tokens < 0:
+            self._throttle_ms = max(1, round(-tokens / self._rate * 1000))
+
+    def settle(self, response: Any) -> None:
+        """Tell the client how long to rest, and see that it does."""
+        if self._throttle_ms:
+            self._context.throttle(self._throttle_ms)
+            response.throttle_time_ms = max(response.throttle_time_ms, self._throttle_ms)
 
 
-def _parse(text: str) -> Entity:
-    parts = [part.partition(":") for part in text.split(",")]
-    if not all(colon and kind in (USER, CLIENT_ID, IP) for kind, colon, _ in parts):
-        raise ValueError(text)
-    return frozenset((kind, unquote(name) or None) for kind, _, name in parts)
+def mutation_of(context: RequestContext, strict_since: int | None) -> Mutation | None:
+    """What a request that makes or deletes partitions is held to; None where it is to nothing.
+
+    Args:
+        context: of the request.
+        strict_since: its version from which on it can be told that it was too much; None for none.
+    """
+    quotas = context.broker.quotas
+    return None if quotas is None else quotas.mutation(context, strict_since)
+
+
+def _make_room(table: dict[Any, Any]) -> None:
+    """Forget the one that has been there longest, if there are as many as may be."""
+    if len(table) >= MAX_RATES:
+        del table[next(iter(table))]

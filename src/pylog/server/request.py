@@ -27,6 +27,7 @@ class RequestContext:
         received_ns: when it was taken up, of time.monotonic_ns().
         request_bytes: size of its frame.
         has_fault: whether fault injection holds it up; then the next one waits for its response.
+        spent_ns: how long it was worked on, -1 while it has not waited; see request_time.py.
         throttle_time_ms: how long the connection rests after the response; see `throttle`.
     """
 
@@ -43,6 +44,7 @@ class RequestContext:
         "principal",
         "received_ns",
         "request_bytes",
+        "spent_ns",
         "throttle_time_ms",
         "version",
     )
@@ -71,6 +73,7 @@ class RequestContext:
         self.received_ns = received_ns
         self.request_bytes = request_bytes
         self.has_fault = False
+        self.spent_ns = -1
         self.throttle_time_ms = 0
 
     def authorize(

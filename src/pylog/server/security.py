@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from logcore.config_def import ConfigError
 from pylog.server.credentials import Credentials
-from pylog.server.quotas import Quotas, QuotaStore
+from pylog.server.quota_store import QuotaStore
+from pylog.server.quotas import Quotas
 
 if TYPE_CHECKING:
     from pylog.server.broker import Broker

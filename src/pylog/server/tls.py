@@ -9,13 +9,14 @@
     ssl.principal.mapping.rules    RULE:^CN=(.*?),.*$/$1/L, DEFAULT
 
 Each may be a listener's own: `listener.name.NAME.ssl...`. TLS 1.2 and later. Not here: JKS and
-PKCS12, which have to be converted; renewal while the server runs.
+PKCS12, which have to be converted. A file that is renewed counts for who connects from then on.
 
 Source: Kafka SslFactory, DefaultSslEngineFactory, SslPrincipalMapper; RFC 2253 for names.
 """
 
 import asyncio
 import contextlib
+import logging
 import os
 import re
 import ssl
@@ -27,14 +28,16 @@ from pylog.server.listener_config import ListenerConfig
 from pylog.server.request import ANONYMOUS
 
 if TYPE_CHECKING:
-    from pylog.server.broker import Broker
     from pylog.server.config import ServerConfig
+
+_log = logging.getLogger("pylog.server")
 
 _CLIENT_AUTH = {
     "none": ssl.CERT_NONE,
     "requested": ssl.CERT_OPTIONAL,
     "required": ssl.CERT_REQUIRED,
 }
+_STORES = ("ssl.keystore", "ssl.truststore")
 _VERSIONS = {"TLSv1.2": ssl.TLSVersion.TLSv1_2, "TLSv1.3": ssl.TLSVersion.TLSv1_3}
 _CONVERT = "is not PEM; openssl pkcs12 -in keystore.p12 -out keystore.pem converts one"
 
@@ -52,27 +55,63 @@ _SHORT_NAMES = {
 _RULE = re.compile(r"(DEFAULT)|RULE:((?:\\.|[^\\/])*)/((?:\\.|[^\\/])*)/([LU]?)(?=,|$)")
 
 
-def setting(config: "ServerConfig", listener: ListenerConfig, name: str) -> str:
-    """A config of a listener: its own, else that of all."""
-    own = config.static.get(f"listener.name.{listener.name.lower()}.{name}")
-    return config.text(name) if own is None else own
-
-
 def asks_for_certificates(config: "ServerConfig", listener: ListenerConfig) -> bool:
     """Whether clients of a listener may, or have to, show a certificate."""
-    return listener.has_tls and setting(config, listener, "ssl.client.auth") != "none"
+    return listener.has_tls and config.listener_text(listener, "ssl.client.auth") != "none"
 
 
-def server_context(broker: "Broker", listener: ListenerConfig) -> ssl.SSLContext:
+class CurrentContext:
+    """What a listener's TLS is made with, as its files are now: renewed ones count from then on.
+
+    Args:
+        config: of the server.
+        listener: which one.
+
+    Raises:
+        ConfigError: a certificate is missing, or cannot be used.
+    """
+
+    def __init__(self, config: "ServerConfig", listener: ListenerConfig) -> None:
+        self._config = config
+        self._listener = listener
+        self._paths = [config.listener_text(listener, f"{store}.location") for store in _STORES]
+        self._stamps = self._look()
+        self._context = server_context(config, listener)
+
+    def get(self) -> ssl.SSLContext:
+        """The context for a new connection. Files that cannot be used leave the one before."""
+        stamps = self._look()
+        if stamps != self._stamps:
+            self._stamps = stamps
+            try:
+                self._context = server_context(self._config, self._listener)
+            except ConfigError as error:
+                _log.error("%s: renewed files cannot be used: %s", self._listener.name, error)
+            else:
+                _log.info("%s: certificates are read anew", self._listener.name)
+        return self._context
+
+    def _look(self) -> list[tuple[int, ...]]:
+        return [_stamp(path) for path in self._paths if path]
+
+
+def _stamp(path: str) -> tuple[int, ...]:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return ()
+    return status.st_ino, status.st_mtime_ns, status.st_ctime_ns, status.st_size
+
+
+def server_context(config: "ServerConfig", listener: ListenerConfig) -> ssl.SSLContext:
     """What a listener's TLS is made with.
 
     Raises:
         ConfigError: a certificate is missing, or cannot be used.
     """
-    config = broker.config
 
     def value(name: str) -> str:
-        return setting(config, listener, name)
+        return config.listener_text(listener, name)
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     versions = [
@@ -82,7 +121,7 @@ def server_context(broker: "Broker", listener: ListenerConfig) -> ssl.SSLContext
         _refuse("ssl.enabled.protocols", value("ssl.enabled.protocols"), "TLSv1.2 or TLSv1.3")
     context.minimum_version, context.maximum_version = min(versions), max(versions)
     context.options |= ssl.OP_NO_RENEGOTIATION
-    for store in ("ssl.keystore", "ssl.truststore"):
+    for store in _STORES:
         if value(f"{store}.type").upper() != "PEM":
             _refuse(f"{store}.type", value(f"{store}.type"), _CONVERT)
     _load_key(context, value)

@@ -25,6 +25,8 @@ cdef enum:
     FIRST_CHUNK_BYTES = 64 << 10
     TRUSTED_BYTES = 1 << 20     # a size is believed so far; beyond, memory follows what came in
     LEAST_FREE_BYTES = 4 << 10  # to receive into, when no size says how much is to come
+    PIPELINED_BYTES = 256 << 10  # a frame so large may have others of its size behind it
+    PIPELINED_FRAMES = 4
 
 
 @cython.final
@@ -180,6 +182,8 @@ cdef class FrameReader:
             self.chunk.filled = pending
             self.start = 0
             return 0
+        if FIRST_CHUNK_BYTES < wanted <= PIPELINED_BYTES:
+            wanted *= PIPELINED_FRAMES
         self._move(pending, max(wanted, FIRST_CHUNK_BYTES))
         return 0
 

@@ -115,10 +115,10 @@ def _append_topic(
     has_id = context.version >= _FIRST_WITH_TOPIC_IDS
     broker = context.broker
     if has_id:
-        topic = broker.topic_by_id(data.topic_id)
+        topic = broker.find_topic_by_id(data.topic_id)
         missing = KafkaError.UNKNOWN_TOPIC_ID
     else:
-        topic = broker.topics().get(data.name)
+        topic = broker.find_topic(data.name)
         missing = KafkaError.UNKNOWN_TOPIC_OR_PART
     name = data.name if topic is None else topic.name
     if not refused and (broker.authorizer is not None or is_internal(name)):

@@ -13,6 +13,7 @@ from pylog.errors import KafkaError
 from pylog.internal_topics import is_internal
 from pylog.log_dir import TopicMetadata
 from pylog.server.errors import error_of
+from pylog.server.quotas import mutation_of
 from pylog.server.request import Operation, RequestContext, ResourceType
 from pylog.server.topic_creation import create_automatically
 from pylog.wire import NO_UUID
@@ -123,6 +124,7 @@ async def _create(
 ) -> MetadataResponse:
     """Make topics, and describe them."""
     broker = context.broker
+    mutation = mutation_of(context, strict_since=None)
     for name in dict.fromkeys(missing):
         code = KafkaError.UNKNOWN_TOPIC_OR_PART
         try:
@@ -130,11 +132,15 @@ async def _create(
         except Exception as error:
             code = error_of(error)[0]
         topic = broker.topics().get(name)
+        if mutation is not None and topic is not None:
+            mutation.take(topic.partitions)
         for index, known in enumerate(response.topics):
             if known.name == name and topic is not None:
                 response.topics[index] = _describe(topic, request, context)
             elif known.name == name:
                 known.error_code = code
+    if mutation is not None:
+        mutation.settle(response)
     return response
 
 

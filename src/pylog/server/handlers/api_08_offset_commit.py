@@ -89,7 +89,7 @@ async def _commit(
     try:
         await group_offsets.commit(context.broker, request.group_id, who, offsets, context.version)
     except (GroupError, KafkaException) as error:
-        return errors.error_of(error)[0]
+        return errors.coordinator_error_of(error)[0]
     return KafkaError.NO_ERROR
 
 

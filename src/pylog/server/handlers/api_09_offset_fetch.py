@@ -122,7 +122,7 @@ async def _fetch(
             if request.require_stable:
                 known.pending = context.broker.offsets.pending(asked.group_id)
         except (GroupError, KafkaException) as error:
-            answer.error_code = errors.error_of(error)[0]
+            answer.error_code = errors.coordinator_error_of(error)[0]
             return answer
     if asked.topics is None:
         answer.topics = _all_topics(known, context)

@@ -15,6 +15,7 @@ from pylog.folder_errors import refuse as refuse_topic
 from pylog.server import errors
 from pylog.server.broker import Broker
 from pylog.server.config_entries import describe_topic
+from pylog.server.quotas import Mutation, mutation_of
 from pylog.server.request import Operation, RequestContext, ResourceType
 from pylog.server.topic_creation import check_assignments, create_topic
 from pylog.wire.messages.api_19_create_topics import (
@@ -26,6 +27,8 @@ from pylog.wire.messages.api_19_create_topics import (
 )
 
 API_KEY = 19
+STRICT_SINCE = 6
+"""The version from which on THROTTLING_QUOTA_EXCEEDED is known."""
 
 
 async def handle(request: CreateTopicsRequest, context: RequestContext) -> CreateTopicsResponse:
@@ -33,6 +36,7 @@ async def handle(request: CreateTopicsRequest, context: RequestContext) -> Creat
     counts = Counter(topic.name for topic in request.topics)
     may_create_all = context.authorize(Operation.CREATE, ResourceType.CLUSTER)
     results: dict[str, CreatableTopicResult] = {}
+    mutation = mutation_of(context, STRICT_SINCE)
     for topic in request.topics:
         name = topic.name
         if name in results:
@@ -45,15 +49,30 @@ async def handle(request: CreateTopicsRequest, context: RequestContext) -> Creat
             )
         else:
             try:
-                results[name] = await context.broker.run_blocking(
-                    _create, context.broker, topic, request.validate_only
+                results[name] = await _create_within(
+                    mutation, context.broker, topic, request.validate_only
                 )
             except Exception as error:
                 results[name] = _failed(name, *errors.error_of(error))
                 continue
             if not context.authorize(Operation.DESCRIBE_CONFIGS, ResourceType.TOPIC, name):
                 _hide_configs(results[name])
-    return CreateTopicsResponse(topics=list(results.values()))
+    response = CreateTopicsResponse(topics=list(results.values()))
+    if mutation is not None:
+        mutation.settle(response)
+    return response
+
+
+async def _create_within(
+    mutation: Mutation | None, broker: Broker, topic: CreatableTopic, validate_only: bool
+) -> CreatableTopicResult:
+    """Make a topic, if the client may make as many partitions: only then they count."""
+    if mutation is not None:
+        checked = await broker.run_blocking(_create, broker, topic, True)
+        mutation.take(checked.num_partitions)
+        if validate_only:
+            return checked
+    return await broker.run_blocking(_create, broker, topic, validate_only)
 
 
 def _create(broker: Broker, topic: CreatableTopic, validate_only: bool) -> CreatableTopicResult:

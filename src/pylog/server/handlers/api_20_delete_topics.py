@@ -9,6 +9,7 @@ from collections import Counter
 
 from pylog.errors import KafkaError
 from pylog.server import errors
+from pylog.server.quotas import Mutation, mutation_of
 from pylog.server.request import Operation, RequestContext, ResourceType
 from pylog.wire import NO_UUID
 from pylog.wire.messages.api_20_delete_topics import (
@@ -19,6 +20,8 @@ from pylog.wire.messages.api_20_delete_topics import (
 )
 
 API_KEY = 20
+STRICT_SINCE = 5
+"""The version from which on THROTTLING_QUOTA_EXCEEDED is known."""
 
 _NO_SUCH_NAME = "This server does not host this topic-partition."
 _NO_SUCH_ID = "This server does not host this topic ID."
@@ -30,22 +33,29 @@ async def handle(request: DeleteTopicsRequest, context: RequestContext) -> Delet
     if not context.broker.config.flag("delete.topic.enable"):
         return refuse(request, context, _disabled(context), "Topic deletion is disabled.")
     counts = Counter((topic.name, topic.topic_id) for topic in asked)
+    mutation = mutation_of(context, STRICT_SINCE)
     results: dict[tuple[str | None, bytes], DeletableTopicResult] = {}
     for topic in asked:
         key = topic.name, topic.topic_id
         if key not in results:
-            results[key] = await _delete(topic, counts[key], context)
-    return DeleteTopicsResponse(responses=list(results.values()))
+            results[key] = await _delete(topic, counts[key], context, mutation)
+    response = DeleteTopicsResponse(responses=list(results.values()))
+    if mutation is not None:
+        mutation.settle(response)
+    return response
 
 
 async def _delete(
-    topic: DeleteTopicState, count: int, context: RequestContext
+    topic: DeleteTopicState, count: int, context: RequestContext, mutation: Mutation | None
 ) -> DeletableTopicResult:
     result = DeletableTopicResult(name=topic.name, topic_id=topic.topic_id)
     code, result.error_message = _find(topic, count, result, context)
     result.error_code = code
     if code == KafkaError.NO_ERROR:
         try:
+            known = context.broker.topics().get(result.name or "")
+            if mutation is not None and known is not None:
+                mutation.take(known.partitions)
             await context.broker.run_blocking(context.broker.log_dir.delete_topic, result.name)
         except Exception as error:
             result.error_code, result.error_message = errors.error_of(error)

@@ -11,6 +11,7 @@ from pylog.errors import KafkaError
 from pylog.folder_errors import refuse as refuse_topic
 from pylog.server import errors
 from pylog.server.broker import Broker
+from pylog.server.quotas import Mutation, mutation_of
 from pylog.server.request import Operation, RequestContext, ResourceType
 from pylog.server.topic_creation import check_assignments, check_room
 from pylog.wire.messages.api_37_create_partitions import (
@@ -21,6 +22,8 @@ from pylog.wire.messages.api_37_create_partitions import (
 )
 
 API_KEY = 37
+STRICT_SINCE = 3
+"""The version from which on THROTTLING_QUOTA_EXCEEDED is known."""
 
 
 async def handle(
@@ -28,6 +31,7 @@ async def handle(
 ) -> CreatePartitionsResponse:
     """Let the topics grow, each or not. There is a result for each, for the Java client counts."""
     counts = Counter(topic.name for topic in request.topics)
+    mutation = mutation_of(context, STRICT_SINCE)
     results: dict[str, CreatePartitionsTopicResult] = {}
     for topic in request.topics:
         name = topic.name
@@ -41,15 +45,28 @@ async def handle(
             result.error_code = KafkaError.TOPIC_AUTHORIZATION_FAILED
         else:
             try:
-                await context.broker.run_blocking(
-                    _grow, context.broker, topic, request.validate_only
-                )
+                await _grow_within(mutation, context.broker, topic, request.validate_only)
             except Exception as error:
                 result.error_code, result.error_message = errors.error_of(error)
-    return CreatePartitionsResponse(results=list(results.values()))
+    response = CreatePartitionsResponse(results=list(results.values()))
+    if mutation is not None:
+        mutation.settle(response)
+    return response
 
 
-def _grow(broker: Broker, topic: CreatePartitionsTopic, validate_only: bool) -> None:
+async def _grow_within(
+    mutation: Mutation | None, broker: Broker, topic: CreatePartitionsTopic, validate_only: bool
+) -> None:
+    """Let a topic grow, if the client may make as many partitions: only then they count."""
+    if mutation is not None:
+        mutation.take(await broker.run_blocking(_grow, broker, topic, True))
+        if validate_only:
+            return
+    await broker.run_blocking(_grow, broker, topic, validate_only)
+
+
+def _grow(broker: Broker, topic: CreatePartitionsTopic, validate_only: bool) -> int:
+    """Let a topic grow; by how many partitions."""
     known = broker.log_dir.topic(topic.name)
     if topic.count == known.partitions:
         refuse_topic(
@@ -72,3 +89,4 @@ def _grow(broker: Broker, topic: CreatePartitionsTopic, validate_only: bool) -> 
         check_assignments(broker, [one.broker_ids for one in topic.assignments])
     check_room(broker, topic_count=0, partition_count=topic.count - known.partitions)
     broker.log_dir.create_partitions(topic.name, topic.count, validate_only=validate_only)
+    return topic.count - known.partitions

@@ -36,5 +36,5 @@ async def _delete(group_id: str, context: RequestContext) -> int:
             return KafkaError.GROUP_ID_NOT_FOUND
         await group_offsets.forget(broker, group_id, None)
     except (GroupError, KafkaException) as error:
-        return errors.error_of(error)[0]
+        return errors.coordinator_error_of(error)[0]
     return KafkaError.NO_ERROR

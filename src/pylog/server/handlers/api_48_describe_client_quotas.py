@@ -7,7 +7,7 @@ Source: Kafka ClientQuotasImage.describe.
 
 from pylog.errors import KafkaError
 from pylog.folder_errors import refuse as refuse_with
-from pylog.server.quotas import CLIENT_ID, IP, USER, Entity, QuotaStore
+from pylog.server.quota_store import CLIENT_ID, IP, USER, Entity, QuotaStore
 from pylog.server.request import Operation, RequestContext, ResourceType
 from pylog.wire.messages.api_48_describe_client_quotas import (
     ComponentData,

@@ -13,7 +13,7 @@ from pylog.errors import KafkaError
 from pylog.folder_errors import refuse as refuse_with
 from pylog.server.errors import error_of
 from pylog.server.handlers.api_48_describe_client_quotas import store_of
-from pylog.server.quotas import (
+from pylog.server.quota_store import (
     CLIENT_ID,
     FRACTIONAL,
     IP,

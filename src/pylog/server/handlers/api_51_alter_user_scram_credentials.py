@@ -9,6 +9,7 @@ Source: Kafka ScramControlManager.
 
 from collections import Counter
 
+from logcore.errors import LogError
 from pylog.errors import KafkaError
 from pylog.server import scram
 from pylog.server.credentials import MAX_USERS, Change
@@ -59,7 +60,7 @@ async def handle(
         errors[each.name] = error or (0, None)
     try:
         await context.broker.run_blocking(credentials.change, changes)
-    except OSError as failure:
+    except (OSError, LogError) as failure:
         text_of = error_of(failure)
         errors |= {user: text_of for user, _, _ in changes}
     return _response(errors)
