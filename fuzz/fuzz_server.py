@@ -11,6 +11,7 @@ import contextlib
 import logging
 import random
 import socket
+import struct
 import sys
 import threading
 import time
@@ -25,6 +26,9 @@ CONNECTIONS = 12
 TIMEOUT_S = 10.0
 # Not sent whole: they make topics with as many partitions as the numbers say.
 UNBOUNDED = frozenset({19, 37})
+# Most connections end with a reset: the others keep their port for a minute.
+RESET = struct.pack("ii", 1, 0)
+QUIET_ENDS = 0.02
 
 _HELLO = bytes.fromhex("00000013001200030000000100026d6500027802310000")
 
@@ -64,6 +68,8 @@ def send(address: tuple[str, int], data: bytes, source: random.Random) -> None:
     """Send bytes in pieces, and hang up in one of the ways in which clients do."""
     try:
         with socket.create_connection(address, TIMEOUT_S) as client:
+            if source.random() >= QUIET_ENDS:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             at = 0
             while at < len(data):
                 size = source.choice((1, 7, 100, 4096, len(data)))
@@ -102,6 +108,7 @@ class Proxy:
                 client = self._socket.accept()[0]
                 server = socket.create_connection(self._target, TIMEOUT_S)
                 client.settimeout(TIMEOUT_S)
+                server.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
                 for one, other in ((client, server), (server, client)):
                     source = random.Random(self._source.random())
                     thread = threading.Thread(
@@ -133,6 +140,11 @@ def is_answered(address: tuple[str, int]) -> bool:
     with socket.create_connection(address, TIMEOUT_S) as client:
         client.sendall(_HELLO)
         return client.recv(8)[4:8] == b"\0\0\0\1"
+
+
+def resting(server: Server) -> int:
+    """Connections of which no request waits; that its client has gone is noticed at its end."""
+    return sum(not one._pending for one in server.broker.connections)
 
 
 def run_round(server: Server, source: random.Random, share: float = 1.0) -> None:
@@ -168,6 +180,9 @@ def run_round(server: Server, source: random.Random, share: float = 1.0) -> None
         thread.join()
     proxy.close()
     assert is_answered(address), "a client that does it right is not answered"
+    deadline_s = time.monotonic() + TIMEOUT_S
+    while server.call(resting, server):
+        assert time.monotonic() < deadline_s, "connections that were closed are not forgotten"
 
 
 def main() -> int:

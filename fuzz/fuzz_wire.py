@@ -1,7 +1,7 @@
 """Fuzz the wire protocol: `python -m fuzz.fuzz_wire --seconds 600 --seed 7`.
 
 Any bytes are a message or a WireError; what was read can be written, and reads as the same again;
-and frames do not depend on the pieces that they come in. With atheris (pip install atheris)
+and frames do not depend on the pieces that they come in. With atheris (the extra `fuzz`)
 libFuzzer drives it, and follows the codec too if that was built by clang with
 -fsanitize=fuzzer-no-link; without it, random messages of every API and version are changed, --runs
 times each. The seed is printed.
