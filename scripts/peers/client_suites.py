@@ -1,4 +1,4 @@
-"""The test suites that clients carry, run against a server: kgo's of franz-go, and librdkafka's.
+"""The test suites that clients carry, run against a server; those in Go are in go_suites.py.
 
 Their own flags choose the tests that need a broker; what each makes of it comes back as a state:
 `passed`, `failed` or `skipped`. Every test prints to LOG_DIR, one file a suite.
@@ -7,17 +7,16 @@ Their own flags choose the tests that need a broker; what each makes of it comes
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import clients
+import go_suites
 import kafka
+from suite_process import LOG_DIR, STATES, run_logged
 
-TIMEOUT_S = 1800
 PATIENCE = "test.timeout.multiplier=3"  # of librdkafka's tests: some start Java four times
-LOG_DIR = clients.CLIENTS_DIR / "logs"
 
 # Scripts of a Kafka distribution that librdkafka's tests call, and the classes behind them.
 KAFKA_SCRIPTS = {
@@ -25,47 +24,24 @@ KAFKA_SCRIPTS = {
     "kafka-acls.sh": "org.apache.kafka.tools.AclCommand",
     "kafka-run-class.sh": "",
 }
-_KGO_RESULT = re.compile(r"^--- (PASS|FAIL|SKIP): (\w+)", re.MULTILINE)
 _RDKAFKA_RESULT = re.compile(r'"name": "(\w+)", "state": "(\w+)"')
-_STATES = {"PASS": "passed", "FAIL": "failed", "SKIP": "skipped"}
-_STATES |= {"PASSED": "passed", "FAILED": "failed", "SKIPPED": "skipped"}
+_PYTEST_RESULT = re.compile(r"^\S+::(\S+) (PASSED|FAILED|SKIPPED|ERROR)", re.MULTILINE)
+_CARGO_LINE = re.compile(r"^ +Running tests/(\w+)\.rs|^test (\S+) \.\.\. (\w+)$", re.MULTILINE)
 
 
 def run(name: str, bootstrap: str, tests: Sequence[str] = ()) -> dict[str, str]:
-    """Run a suite, or the named tests of it; return each test's state.
+    """Run a suite of SUITES, or the named tests of it; return each test's state.
 
     Raises:
-        kafka.PeerMissingError: its toolchain is absent.
+        kafka.PeerMissingError: there is no such suite, or its toolchain is absent.
         kafka.PeerFailedError: it ended without results.
     """
-    LOG_DIR.mkdir(parents=True, exist_ok=True)
-    runners: dict[str, Callable[[str, Sequence[str]], dict[str, str]]]
-    runners = {"kgo": run_kgo, "librdkafka": run_librdkafka}
-    results = runners[name](bootstrap, tests)
+    if name not in SUITES:
+        raise kafka.PeerMissingError(f"no suite is called {name}; there are {', '.join(SUITES)}")
+    results = SUITES[name](bootstrap, tests)
     if not results:
         raise kafka.PeerFailedError(f"{name} told no results: see {LOG_DIR / name}.log")
     return results
-
-
-def _kgo_folder() -> Path:
-    command = ["go", "list", "-m", "-f", "{{.Dir}}", "github.com/twmb/franz-go"]
-    found = subprocess.run(
-        command, cwd=clients.CLIENTS_DIR / "go", capture_output=True, text=True, check=True
-    )
-    return Path(found.stdout.strip()) / "pkg" / "kgo"
-
-
-def run_kgo(bootstrap: str, tests: Sequence[str] = ()) -> dict[str, str]:
-    """Run kgo's tests; all of them, unless some are named."""
-    clients.TOOLCHAINS["go"].fetch()
-    command = [os.fspath(clients.CLIENTS_DIR / "go" / "bin" / "kgo.test"), "-test.v"]
-    command += ["-test.timeout", f"{TIMEOUT_S}s"]
-    if tests:
-        command += ["-test.run", f"^({'|'.join(tests)})$"]
-    settings = {"KGO_SEEDS": bootstrap, "KGO_TEST_RF": "1", "KGO_LOG_LEVEL": "none"}
-    settings |= {"KGO_TEST_RECORDS": os.environ.get("KGO_TEST_RECORDS", "10000")}
-    output = _run(command, settings, _kgo_folder(), "kgo")
-    return {name: _STATES[state] for state, name in _KGO_RESULT.findall(output)}
 
 
 def _kafka_distribution(tests_dir: Path, folder: Path) -> None:
@@ -110,31 +86,63 @@ def run_librdkafka(bootstrap: str, tests: Sequence[str] = ()) -> dict[str, str]:
             runs = [(["-p1", *flags], {"TESTS": test}) for test in tests]
         for words, more in runs:
             report.unlink(missing_ok=True)
-            _run(["./test-runner", *words], settings | more, folder, "librdkafka")
+            run_logged(["./test-runner", *words], settings | more, folder, "librdkafka")
             text = report.read_text() if report.exists() else ""
             for name, state in _RDKAFKA_RESULT.findall(text):
-                if state in _STATES and (state != "SKIPPED" or not tests):
-                    results[name] = _STATES[state]
+                if state in STATES and (state != "SKIPPED" or not tests):
+                    results[name] = STATES[state]
     return results
 
 
-def _run(command: Sequence[str], settings: dict[str, str], folder: Path, name: str) -> str:
-    """Run a suite; return what it printed, which is also left in LOG_DIR."""
-    path = LOG_DIR / f"{name}.log"
-    path.unlink(missing_ok=True)  # another run's file stays its own
-    with path.open("w+", errors="replace") as log:
-        try:
-            subprocess.run(
-                command,
-                cwd=folder,
-                env={**os.environ, **settings},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                timeout=TIMEOUT_S,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            log.write(f"\nstopped after {TIMEOUT_S} s\n")
-        log.seek(0)
-        return log.read()
+def run_kafka_python(bootstrap: str, tests: Sequence[str] = ()) -> dict[str, str]:
+    """Run kafka-python's integration tests, but for those that start a broker of their own."""
+    folder = clients.TOOLCHAINS["suite_kafka_python"].fetch()
+    settings = {
+        "KAFKA_URI": f"kafka://{bootstrap}",
+        "KAFKA_VERSION": kafka.kafka_version(),
+        "KAFKA_ROOT": os.fspath(folder),  # it has to be a folder; nothing is looked for in it
+    }
+    command = [
+        os.fspath(folder / "bin" / "python"),
+        "-m",
+        "pytest",
+        "-vv",
+        "-p",
+        "no:cacheprovider",
+    ]
+    command += ["test/integration", "--ignore", "test/integration/test_ssl_integration.py"]
+    if tests:
+        command += ["-k", " or ".join(tests)]
+    (sources,) = folder.glob("kafka_python-*/")
+    output = run_logged(command, settings, sources, "kafka_python")
+    return {name: STATES[state] for name, state in _PYTEST_RESULT.findall(output)}
+
+
+def run_rust(bootstrap: str, tests: Sequence[str] = ()) -> dict[str, str]:
+    """Run rust-rdkafka's tests; all that are in files of their own, unless some are named.
+
+    Some of them look for the server at localhost:9092, whatever they are told.
+    """
+    folder = clients.TOOLCHAINS["suite_rust"].fetch() / "suite"
+    settings = {"KAFKA_HOST": bootstrap, "RUST_LOG": "off"}
+    settings |= {"KAFKA_VERSION": kafka.kafka_version()}
+    command = ["cargo", "test", "--offline", "--no-fail-fast", "--test", "*", "--"]
+    output = run_logged([*command, "--test-threads=4", *tests], settings, folder, "rust")
+    results, file = {}, ""
+    for in_file, name, state in _CARGO_LINE.findall(output):
+        if in_file:
+            file = in_file
+        elif state in STATES:
+            results[f"{file}::{name}"] = STATES[state]
+    return results
+
+
+SUITES: dict[str, Callable[[str, Sequence[str]], dict[str, str]]] = {
+    "kgo": go_suites.run_kgo,
+    "librdkafka": run_librdkafka,
+    "confluent_go": go_suites.run_confluent_go,
+    "kafka_python": run_kafka_python,
+    "rust": run_rust,
+    "sarama": go_suites.run_sarama,
+    "watermill": go_suites.run_watermill,
+}

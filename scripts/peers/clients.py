@@ -6,9 +6,10 @@ needs a compiler. clients/README.md says what each program does.
 
     python scripts/peers/clients.py fetch [NAME ...]          # all that this machine can build
     python scripts/peers/clients.py work NAME BOOTSTRAP TOPIC COUNT
-    python scripts/peers/clients.py suite kgo|librdkafka BOOTSTRAP [TEST ...]
+    python scripts/peers/clients.py suite SUITE BOOTSTRAP [TEST ...]
 
-Names are python, frameworks, node, go, librdkafka, java and connect. Only the standard library is
+Names are python, frameworks, node, go, librdkafka, java and connect, and suite_ with confluent_go,
+kafka_python, rust, sarama or watermill. Only the standard library is
 used.
 """
 
@@ -20,7 +21,7 @@ import shutil
 import subprocess
 import sys
 import venv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -145,6 +146,55 @@ def _make_librdkafka(folder: Path) -> None:
     _run(["make", "-C", "tests", "build"], LIBRDKAFKA_DIR)
 
 
+def _make_kafka_python_suite(folder: Path) -> None:
+    """Its sdist has the integration tests, but not what they import to start a broker."""
+    sources = SOURCES_DIR / "suite_kafka_python"
+    venv.create(folder, with_pip=True)
+    pip = ["bin/python", "-m", "pip", "-q"]
+    versions = os.fspath(sources / "requirements.txt")
+    _run([*pip, "install", "-r", versions], folder)
+    _run(
+        [*pip, "download", "--no-deps", "--no-binary", ":all:", "-c", versions, "kafka-python"],
+        folder,
+    )
+    (archive,) = folder.glob("kafka_python-*.tar.gz")
+    _run(["tar", "xzf", archive], folder)
+    (tests,) = folder.glob("kafka_python-*/test")
+    (tests / "__init__.py").touch()
+    shutil.copy(sources / "service.py", tests)
+
+
+def _make_go_suite(folder: Path, package: str, program: str, tags: str = "") -> None:
+    """Build the tests of a package at the version that go.mod says."""
+    shutil.copytree(SOURCES_DIR / folder.name, folder, dirs_exist_ok=True)
+    test = ["go", "test", "-p", "1", "-c", "-tags", tags, "-o", f"bin/{program}", package]
+    _run(test, folder)
+
+
+def _make_sarama_suite(folder: Path) -> None:
+    _make_go_suite(folder, "github.com/IBM/sarama", "sarama.test", "functional")
+    proxy = "github.com/Shopify/toxiproxy/v2/cmd/server"
+    _run(["go", "build", "-p", "1", "-o", "bin/toxiproxy", proxy], folder)
+
+
+def _make_confluent_go_suite(folder: Path) -> None:
+    _make_go_suite(folder, "github.com/confluentinc/confluent-kafka-go/v2/kafka", "kafka.test")
+
+
+def _make_watermill_suite(folder: Path) -> None:
+    _make_go_suite(folder, "github.com/ThreeDotsLabs/watermill-kafka/v3/pkg/kafka", "kafka.test")
+
+
+def _make_rust_suite(folder: Path) -> None:
+    """The crate as published, tests and all, beside what it needs."""
+    shutil.copytree(SOURCES_DIR / folder.name, folder, dirs_exist_ok=True)
+    _run(["cargo", "vendor", "--quiet", "--locked", "vendor"], folder)
+    shutil.copytree(folder / "vendor" / "rdkafka", folder / "suite")
+    shutil.rmtree(folder / "vendor")
+    test = ["cargo", "test", "--quiet", "--no-run", "-j1", "--test", "*"]
+    _run(test, folder / "suite")
+
+
 def _make_java(folder: Path) -> None:
     streams.fetch()
     sources = sorted((SOURCES_DIR / "java").glob("*.java"))
@@ -167,6 +217,13 @@ TOOLCHAINS = {
         Toolchain(
             "librdkafka", ("npm", "tar", "gcc", "g++", "make"), "npm g++ make", _make_librdkafka
         ),
+        Toolchain("suite_kafka_python", ("tar",), "python3-venv tar", _make_kafka_python_suite),
+        Toolchain("suite_sarama", ("go",), "golang", _make_sarama_suite),
+        Toolchain("suite_confluent_go", ("go", "gcc"), "golang gcc", _make_confluent_go_suite),
+        Toolchain("suite_watermill", ("go",), "golang", _make_watermill_suite),
+        Toolchain(
+            "suite_rust", ("cargo", "gcc", "g++", "make"), "cargo g++ make", _make_rust_suite
+        ),
         Toolchain("connect", ("java", "mvn"), "openjdk-17-jdk-headless maven", _make_connect),
         Toolchain("java", ("java", "javac", "mvn"), "openjdk-17-jdk-headless maven", _make_java),
     )
@@ -185,24 +242,44 @@ def work_command(name: str) -> tuple[str, list[str]]:
         return "node", ["node", os.fspath(SOURCES_DIR / "node" / "kafkajs_work.mjs")]
     if name in ("franz", "sarama"):
         return "go", [os.fspath(CLIENTS_DIR / "go" / "bin" / f"{name}_work")]
+    if name == "java":
+        return "java", java_command("JavaWork")
     raise kafka.PeerMissingError(f"no client program is called {name}")
 
 
 def run_work(
-    name: str, *arguments: str, timeout_s: float = kafka.TOOL_TIMEOUT_S
+    name: str,
+    *arguments: str,
+    security: Mapping[str, object] | None = None,
+    timeout_s: float = kafka.TOOL_TIMEOUT_S,
 ) -> dict[str, object]:
-    """Run a client program of clients/; return the line of what it saw."""
+    """Run a client program of clients/; return the line of what it saw.
+
+    Args:
+        name: of the program.
+        *arguments: of its command line.
+        security: how to connect, by the names of clients/README.md; else what
+            PYLOG_PEER_SECURITY says.
+        timeout_s: how long it may take.
+
+    Raises:
+        kafka.PeerFailedError: it failed; the text ends with what it printed.
+    """
     toolchain, command = work_command(name)
+    environment = dict(os.environ)
+    if security is not None:
+        environment["PYLOG_PEER_SECURITY"] = json.dumps(security)
     done = subprocess.run(
         [*command, *arguments],
         cwd=CLIENTS_DIR / toolchain,
+        env=environment,
         capture_output=True,
         text=True,
         timeout=timeout_s,
         check=False,
     )
     if done.returncode != 0:
-        tail = "\n".join((done.stdout + done.stderr).splitlines()[-25:])
+        tail = "\n".join((done.stdout + done.stderr).splitlines()[-40:])
         raise kafka.PeerFailedError(f"{name} ended with status {done.returncode}:\n{tail}")
     seen: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
     return seen
@@ -238,7 +315,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     work.add_argument("name")
     work.add_argument("arguments", nargs=argparse.REMAINDER)
     suite = commands.add_parser("suite", help="run a client's own test suite against a server")
-    suite.add_argument("name", choices=["kgo", "librdkafka"])
+    suite.add_argument("name", help="kgo, librdkafka, or what follows suite_ in a name")
     suite.add_argument("bootstrap")
     suite.add_argument("tests", nargs="*", metavar="TEST")
     options = parser.parse_args(arguments)

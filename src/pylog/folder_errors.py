@@ -34,7 +34,7 @@ def as_kafka_exception(
     if number in _NO_DESCRIPTORS:
         limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         hint = (
-            f"; this process may have {limit} files open, and each partition in use takes up to 6: "
+            f"; this process may have {limit} files open, and each partition in use takes up to 8: "
             "raise the limit (ulimit -n), or use fewer partitions in one process"
         )
     elif number in _NOT_WRITABLE and is_opening:

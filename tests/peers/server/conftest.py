@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from tests.peers.server.secure_peers import SecureServer, serving
 
 from pylog.testing.process import ServerProcess
 
@@ -40,6 +41,20 @@ def cluster() -> Iterator[ServerProcess]:
     """Return three virtual brokers in one process."""
     with ServerProcess(properties=PROPERTIES, brokers=3) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureServer]:
+    """Return a running server that knows users and certificates."""
+    with serving(tmp_path_factory, {}) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def restless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecureServer]:
+    """Return such a server whose sessions end after a second and a half."""
+    with serving(tmp_path_factory, {"connections.max.reauth.ms": "1500"}) as server:
+        yield server
 
 
 @pytest.fixture

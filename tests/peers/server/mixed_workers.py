@@ -243,6 +243,14 @@ def belong_on_the_wire(worker: Worker, bootstrap: str, group: str, protocol: str
     worker.journal.ok(Kind.END)
 
 
+class NothingToAbortError(Exception):
+    """The requests that began a transaction went down with the server.
+
+    The client counts them as sent and asks for an abort; a coordinator, Kafka's too, then answers
+    INVALID_TXN_STATE, which is fatal to librdkafka: the process ends.
+    """
+
+
 class WireTransactions:
     """Transactions of a producer on the wire, written down.
 
@@ -348,9 +356,18 @@ class WireTransactions:
         self._journal.ok(Kind.COMMIT_TXN, (), operation, self._txn)
 
     def abort(self) -> None:
-        """Abort it."""
+        """Abort it.
+
+        Raises:
+            NothingToAbortError: the coordinator knows of no transaction.
+        """
         operation = self._journal.invoke(Kind.ABORT_TXN, txn=self._txn)
-        self._retried(self.producer.abort_transaction, FLUSH_S)
+        try:
+            self._retried(self.producer.abort_transaction, FLUSH_S)
+        except confluent_kafka.KafkaException as exception:
+            if _code(exception) == confluent_kafka.KafkaError.INVALID_TXN_STATE:
+                raise NothingToAbortError from exception
+            raise
         self._write_results()
         self._journal.ok(Kind.ABORT_TXN, (), operation, self._txn)
 
@@ -373,6 +390,8 @@ def copy_on_the_wire(
         if code not in FENCED:
             raise
         worker.journal.fail(Kind.END, code)
+    except NothingToAbortError:
+        worker.journal.fail(Kind.END, confluent_kafka.KafkaError.INVALID_TXN_STATE)
 
 
 def _copy(

@@ -12,6 +12,13 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient
 
 from pylog.testing.process import ServerProcess
 
@@ -61,6 +68,28 @@ def wait_for_lines(path: Path, lines: list[str], log: Path) -> None:
         time.sleep(0.1)
 
 
+def wait_for_offsets(server: ServerProcess, name: str, size: int, log: Path) -> None:
+    """Wait until the source has kept that it read `size` bytes, and the sink that it has all."""
+    deadline = time.monotonic() + TIMEOUT_S
+    common = {"bootstrap.servers": server.bootstrap_servers}
+    consumer = Consumer({**common, "group.id": f"{name}-kept"})
+    consumer.assign([TopicPartition(f"{name}-offset", 0, OFFSET_BEGINNING)])
+    position = 0
+    while position < size:
+        assert time.monotonic() < deadline, log.read_text()[-3000:]
+        message = consumer.poll(1)
+        if message is not None and not message.error():
+            position = json.loads(message.value() or b"{}").get("position", 0)
+    consumer.close()
+    admin, group = AdminClient(common), f"connect-{name}-sink"
+    committed = 0
+    while committed < len(LINES):
+        assert time.monotonic() < deadline, log.read_text()[-3000:]
+        asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)])
+        found = asked[group].result(TIMEOUT_S).topic_partitions
+        committed = sum(max(0, place.offset) for place in found)
+
+
 @pytest.fixture
 def worker(server: ServerProcess, tmp_path: Path) -> dict[str, str]:
     (tmp_path / "in").write_text("\n".join(LINES) + "\n")
@@ -92,6 +121,7 @@ def test_standalone_connect_copies_a_file_through_a_topic(
 def test_distributed_connect_goes_on_where_a_killed_worker_was(
     clients: ModuleType,
     toolchain: Callable[[str], None],
+    server: ServerProcess,
     worker: dict[str, str],
     free_port: int,
     name: str,
@@ -104,12 +134,13 @@ def test_distributed_connect_goes_on_where_a_killed_worker_was(
     for what in ("config", "offset", "status"):
         worker |= {f"{what}.storage.topic": f"{name}-{what}"}
         worker |= {f"{what}.storage.replication.factor": "1"}
+    worker |= {"offset.storage.partitions": "1"}
     path = write_properties(tmp_path / "worker", worker)
     with running(clients, "ConnectDistributed", path) as log:
         for connector, properties in connectors(tmp_path, name).items():
             put(f"{place}/connectors/{connector}/config", properties, log)
         wait_for_lines(tmp_path / "out", LINES, log)
-        time.sleep(2)  # offsets are committed each 0.5 s
+        wait_for_offsets(server, name, (tmp_path / "in").stat().st_size, log)
     with (tmp_path / "in").open("a") as more:
         more.write("the last line\n")
     with running(clients, "ConnectDistributed", path) as log:

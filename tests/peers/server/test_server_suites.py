@@ -13,7 +13,15 @@ from pylog.testing.process import ServerProcess
 pytestmark = [pytest.mark.peer, pytest.mark.slow]
 
 SUITES_DIR = Path(__file__).parent / "suites"
-TOOLCHAINS = {"kgo": "go", "librdkafka": "librdkafka"}
+TOOLCHAINS = {
+    "kgo": "go",
+    "librdkafka": "librdkafka",
+    "confluent_go": "suite_confluent_go",
+    "kafka_python": "suite_kafka_python",
+    "rust": "suite_rust",
+    "sarama": "suite_sarama",
+    "watermill": "suite_watermill",
+}
 
 
 @pytest.mark.parametrize("suite", TOOLCHAINS)
@@ -22,7 +30,13 @@ def test_suite_fails_only_where_it_is_expected_to(
 ) -> None:
     toolchain(TOOLCHAINS[suite])
     card: dict[str, Any] = tomllib.loads((SUITES_DIR / f"{suite}.toml").read_text())
-    with ServerProcess(properties=card["properties"]) as server:
+    server = ServerProcess(
+        properties=card["properties"],
+        brokers=card.get("brokers", 1),
+        listen=card.get("listen", "127.0.0.1:0"),
+        arguments=card.get("arguments", ()),
+    )
+    with server:
         results: dict[str, str] = suites.run(suite, server.bootstrap_servers)
     failed = {test for test, state in results.items() if state == "failed"}
     passed = {test for test, state in results.items() if state == "passed"}

@@ -1,11 +1,14 @@
 // What KafkaJS does with a server: `node kafkajs_work.mjs BOOTSTRAP NAME COUNT`.
 // ../README.md has the work that each client program does, and the line that it prints.
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
 // The packages are where they were installed: the folder that this is run in.
 const require = createRequire(pathToFileURL(`${process.cwd()}/package.json`));
-const { Kafka, logLevel } = require("kafkajs");
+const {
+  AclOperationTypes, AclPermissionTypes, AclResourceTypes, Kafka, ResourcePatternTypes, logLevel,
+} = require("kafkajs");
 
 const PARTITIONS = 4;
 const TIMEOUT_MS = 60000;
@@ -20,7 +23,37 @@ async function until(what, isDone) {
   }
 }
 
-const kafka = new Kafka({ clientId: name, brokers: bootstrap.split(","), logLevel: logLevel.NOTHING });
+// How to connect: ../README.md has the names.
+const security = JSON.parse(process.env.PYLOG_PEER_SECURITY ?? "{}");
+const secured = {};
+if (security.ca) {
+  const [ca, cert, key] = [security.ca, security.certificate, security.key].map((path) => path && readFileSync(path));
+  secured.ssl = { ca, cert, key };
+}
+if (security.mechanism) {
+  const { mechanism, user: username, password } = security;
+  secured.sasl = { mechanism: mechanism.toLowerCase(), username, password };
+}
+
+// Make, find and take away an ACL; return whether it was found once.
+async function administer() {
+  const place = { resourceType: AclResourceTypes.TOPIC, resourceName: name, resourcePatternType: ResourcePatternTypes.LITERAL };
+  const about = {
+    principal: `User:${name}`, host: "*", operation: AclOperationTypes.READ, permissionType: AclPermissionTypes.ALLOW,
+  };
+  await admin.createAcls({ acl: [{ ...place, ...about }] });
+  const found = (await admin.describeAcls({ ...place, ...about })).resources;
+  const removed = (await admin.deleteAcls({ filters: [{ ...place, ...about }] })).filterResponses;
+  const left = (await admin.describeAcls({ ...place, ...about })).resources;
+  return found.length === 1 && found[0].acls.length === 1 && found[0].acls[0].principal === about.principal
+    && removed[0].matchingAcls.length === 1 && left.length === 0;
+}
+
+// Why a coordinator was not found it says in its log only.
+const logCreator = () => ({ log }) => { if (log.error?.type) console.error(log.message, log.error.type); };
+const kafka = new Kafka({
+  clientId: name, brokers: bootstrap.split(","), logLevel: logLevel.DEBUG, logCreator, ...secured,
+});
 const admin = kafka.admin();
 await admin.connect();
 const topics = [{ topic: name, numPartitions: PARTITIONS }, { topic: `${name}-txn`, numPartitions: 1 }];
@@ -33,6 +66,11 @@ async function join(index) {
   const consumer = kafka.consumer({ groupId: name, heartbeatInterval: 500, maxWaitTimeInMs: 200 });
   consumer.on(consumer.events.GROUP_JOIN, (event) => {
     held[index] = (event.payload.memberAssignment[name] ?? []).length;
+  });
+  consumer.on(consumer.events.CRASH, ({ payload }) => {
+    if (payload.restart) return;
+    console.error(payload.error);
+    process.exit(1);
   });
   await consumer.connect();
   await consumer.subscribe({ topics: [name], fromBeginning: true });
@@ -85,6 +123,7 @@ await reader.disconnect();
 await admin.deleteGroups([name]);
 await admin.deleteTopics({ topics: [name, `${name}-txn`] });
 const gone = !(await admin.listTopics()).includes(name);
+const administered = security.administers ? { acls: await administer() } : {};
 await admin.disconnect();
 
 const sum = (rows, field) => rows.reduce((total, row) => total + Number(row[field]), 0);
@@ -95,4 +134,5 @@ console.log(JSON.stringify({
   committed: sum(committed, "offset"), by_time: sum(byTime, "offset"), end: sum(ends, "offset"),
   group_listed: groups.groups.some((group) => group.groupId === name), deleted: gone,
   transactions: seen.length === 10 && seen.every((value) => value === "yes"),
+  ...administered,
 }));

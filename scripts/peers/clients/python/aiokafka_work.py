@@ -7,6 +7,7 @@ import asyncio
 import json
 import sys
 
+import security
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
@@ -51,7 +52,7 @@ async def transact(common, name, count):
 
 async def main(bootstrap, name, count):
     """Do the work and print what was seen."""
-    common = {"bootstrap_servers": bootstrap.split(",")}
+    common = {"bootstrap_servers": bootstrap.split(","), **security.for_aiokafka()}
     admin = AIOKafkaAdminClient(**common)
     await admin.start()
     await admin.create_topics([NewTopic(name, PARTITIONS, 1), NewTopic(f"{name}-txn", 1, 1)])

@@ -8,10 +8,12 @@ import json
 import sys
 import time
 
+import security
 from confluent_kafka import (
     OFFSET_BEGINNING,
     Consumer,
     ConsumerGroupTopicPartitions,
+    KafkaError,
     Producer,
     TopicPartition,
 )
@@ -53,27 +55,39 @@ def transact(common, name, count):
             producer.produce(f"{name}-txn", str(value))
         places = source.position(source.assignment())
         producer.send_offsets_to_transaction(places, source.consumer_group_metadata(), TIMEOUT_S)
+        assert producer.flush(TIMEOUT_S) == 0  # what is aborted is in the log too
         if is_committed:
             producer.commit_transaction(TIMEOUT_S)
         else:
             producer.abort_transaction(TIMEOUT_S)
+            told = source.committed(source.assignment(), TIMEOUT_S)
+            assert all(place.offset < 0 for place in told), told
             for place in source.assignment():
                 source.seek(TopicPartition(place.topic, place.partition, OFFSET_BEGINNING))
     committed = sum(place.offset for place in source.committed(source.assignment(), TIMEOUT_S))
     source.close()
-    reader = Consumer({"isolation.level": "read_committed", **reading})
-    reader.assign([TopicPartition(f"{name}-txn", 0, OFFSET_BEGINNING)])
-    seen = []
-    deadline = time.monotonic() + TIMEOUT_S
-    while len(seen) < count and time.monotonic() < deadline:
-        take(reader, seen)
-    reader.close()
+    seen = read_to_end({"isolation.level": "read_committed", **reading}, f"{name}-txn")
     return sorted(seen) == list(range(count)) and committed == count
+
+
+def read_to_end(settings, topic):
+    """The values of partition 0 up to what is its end to this reader."""
+    reader = Consumer({**settings, "enable.partition.eof": True})
+    reader.assign([TopicPartition(topic, 0, OFFSET_BEGINNING)])
+    values = []
+    while True:
+        message = reader.poll(TIMEOUT_S)
+        assert message is not None, f"{topic} has no end after {len(values)} values"
+        if message.error() is not None:
+            assert message.error().code() == KafkaError._PARTITION_EOF, message.error()
+            reader.close()
+            return values
+        values.append(int(message.value()))
 
 
 def main(bootstrap, name, count, protocol="classic"):
     """Do the work and print what was seen."""
-    common = {"bootstrap.servers": bootstrap, "log_level": 3}
+    common = {"bootstrap.servers": bootstrap, "log_level": 3, **security.for_librdkafka()}
     admin = AdminClient(common)
     topics = [NewTopic(name, PARTITIONS), NewTopic(f"{name}-txn", 1)]
     for future in admin.create_topics(topics).values():

@@ -6,7 +6,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,6 +16,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"pylog.peers/clients/security"
 )
 
 const partitions = 4
@@ -27,7 +31,7 @@ type member struct {
 	done   chan struct{}
 }
 
-func join(brokers []string, name string) *member {
+func join(common []kgo.Opt, name string) *member {
 	m := &member{done: make(chan struct{})}
 	count := func(sign int) func(context.Context, *kgo.Client, map[string][]int32) {
 		return func(_ context.Context, _ *kgo.Client, changed map[string][]int32) {
@@ -36,13 +40,13 @@ func join(brokers []string, name string) *member {
 			m.held += sign * len(changed[name])
 		}
 	}
-	m.client = must(kgo.NewClient(
-		kgo.SeedBrokers(brokers...), kgo.ConsumerGroup(name), kgo.ConsumeTopics(name),
+	m.client = must(kgo.NewClient(append(common,
+		kgo.ConsumerGroup(name), kgo.ConsumeTopics(name),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.HeartbeatInterval(500*time.Millisecond), kgo.DisableAutoCommit(),
 		kgo.OnPartitionsAssigned(count(1)), kgo.OnPartitionsRevoked(count(-1)),
 		kgo.OnPartitionsLost(count(-1)),
-	))
+	)...))
 	go func() {
 		defer close(m.done)
 		for {
@@ -50,6 +54,7 @@ func join(brokers []string, name string) *member {
 			if fetches.IsClientClosed() {
 				return
 			}
+			check(fetches.Err())
 			m.mutex.Lock()
 			fetches.EachRecord(func(record *kgo.Record) {
 				m.values = append(m.values, string(record.Value))
@@ -78,7 +83,9 @@ func must[T any](value T, err error) T {
 
 func check(err error) {
 	if err != nil {
-		panic(err)
+		debug.PrintStack()
+		fmt.Fprintln(os.Stderr, err) // last, where it is found
+		os.Exit(1)
 	}
 }
 
@@ -92,9 +99,9 @@ func until(what string, isDone func() bool) {
 	}
 }
 
-func transact(ctx context.Context, brokers []string, name string) bool {
+func transact(ctx context.Context, common []kgo.Opt, name string) bool {
 	topic := name + "-txn"
-	producer := must(kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.TransactionalID(name)))
+	producer := must(kgo.NewClient(append(common, kgo.TransactionalID(name))...))
 	for _, value := range []string{"no", "yes"} {
 		check(producer.BeginTransaction())
 		for i := 0; i < 10; i++ {
@@ -104,11 +111,11 @@ func transact(ctx context.Context, brokers []string, name string) bool {
 		check(producer.EndTransaction(ctx, kgo.TransactionEndTry(value == "yes")))
 	}
 	producer.Close()
-	reader := must(kgo.NewClient(
-		kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(topic),
+	reader := must(kgo.NewClient(append(common,
+		kgo.ConsumeTopics(topic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
-	))
+	)...))
 	defer reader.Close()
 	seen := 0
 	for seen < 10 {
@@ -125,17 +132,19 @@ func transact(ctx context.Context, brokers []string, name string) bool {
 func main() {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	brokers, name := strings.Split(os.Args[1], ","), os.Args[2]
+	settings, name := security.Read(), os.Args[2]
+	common := append(secured(settings), kgo.SeedBrokers(strings.Split(os.Args[1], ",")...))
+	common = common[:len(common):len(common)] // so that appending to it copies it
 	count := must(strconv.Atoi(os.Args[3]))
-	producer := must(kgo.NewClient(kgo.SeedBrokers(brokers...)))
+	producer := must(kgo.NewClient(common...))
 	admin := kadm.NewClient(producer)
-	must(admin.CreateTopic(ctx, partitions, 1, nil, name))
-	must(admin.CreateTopic(ctx, 1, 1, nil, name+"-txn"))
+	check(must(admin.CreateTopic(ctx, partitions, 1, nil, name)).Err)
+	check(must(admin.CreateTopic(ctx, 1, 1, nil, name+"-txn")).Err)
 	described := must(admin.ListTopics(ctx, name))
 
-	members := []*member{join(brokers, name)}
+	members := []*member{join(common, name)}
 	until("all partitions", func() bool { held, _ := members[0].state(); return held == partitions })
-	members = append(members, join(brokers, name))
+	members = append(members, join(common, name))
 	until("halves", func() bool {
 		first, _ := members[0].state()
 		second, _ := members[1].state()
@@ -174,10 +183,14 @@ func main() {
 		func(o kadm.ListedOffset) { byTime += o.Offset })
 	must(admin.ListEndOffsets(ctx, name)).Each(func(o kadm.ListedOffset) { end += o.Offset })
 	_, isListed := must(admin.ListGroups(ctx))[name]
-	isExactlyOnce := transact(ctx, brokers, name)
+	isExactlyOnce := transact(ctx, common, name)
 	must(admin.DeleteGroups(ctx, name))
 	must(admin.DeleteTopics(ctx, name, name+"-txn"))
 	isThere := must(admin.ListTopics(ctx)).Has(name)
+	administered := map[string]any{}
+	if settings.Administers {
+		administered = administer(ctx, admin, name)
+	}
 	admin.Close()
 
 	values := map[string]bool{}
@@ -187,10 +200,12 @@ func main() {
 		}
 	}
 	shares := []int{len(members[0].values), len(members[1].values)}
-	check(json.NewEncoder(os.Stdout).Encode(map[string]any{
+	seen := map[string]any{
 		"partitions": len(described[name].Partitions), "produced": produced,
 		"read": shares[0] + shares[1], "distinct": len(values), "shares": shares,
 		"taken_over": takenOver, "committed": committed, "by_time": byTime, "end": end,
 		"group_listed": isListed, "deleted": !isThere, "transactions": isExactlyOnce,
-	}))
+	}
+	maps.Copy(seen, administered)
+	check(json.NewEncoder(os.Stdout).Encode(seen))
 }

@@ -6,13 +6,17 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/IBM/sarama"
+
+	"pylog.peers/clients/security"
 )
 
 const partitions = 4
@@ -63,9 +67,7 @@ func join(brokers []string, name string, config *sarama.Config, m *member) func(
 	go func() {
 		defer done.Done()
 		for ctx.Err() == nil {
-			if err := group.Consume(ctx, []string{name}, m); err != nil {
-				panic(err)
-			}
+			check(group.Consume(ctx, []string{name}, m))
 		}
 	}()
 	return func() {
@@ -82,7 +84,9 @@ func must[T any](value T, err error) T {
 
 func check(err error) {
 	if err != nil {
-		panic(err)
+		debug.PrintStack()
+		fmt.Fprintln(os.Stderr, err) // last, where it is found
+		os.Exit(1)
 	}
 }
 
@@ -141,6 +145,8 @@ func main() {
 	config.Consumer.Group.Rebalance.GroupStrategies = []sarama.BalanceStrategy{
 		sarama.NewBalanceStrategyRange(),
 	}
+	settings := security.Read()
+	secure(config, settings)
 
 	admin := must(sarama.NewClusterAdmin(brokers, config))
 	detail := &sarama.TopicDetail{NumPartitions: partitions, ReplicationFactor: 1}
@@ -199,6 +205,10 @@ func main() {
 	check(admin.DeleteTopic(name))
 	check(admin.DeleteTopic(name + "-txn"))
 	_, isThere := must(admin.ListTopics())[name]
+	administered := map[string]any{}
+	if settings.Administers {
+		administered = administer(admin, name)
+	}
 	check(admin.Close())
 
 	values := map[string]bool{}
@@ -208,10 +218,12 @@ func main() {
 		}
 	}
 	shares := []int{len(members[0].values), len(members[1].values)}
-	check(json.NewEncoder(os.Stdout).Encode(map[string]any{
+	seen := map[string]any{
 		"partitions": len(described[0].Partitions), "produced": count,
 		"read": shares[0] + shares[1], "distinct": len(values), "shares": shares,
 		"taken_over": takenOver, "committed": committed, "by_time": byTime, "end": end,
 		"group_listed": isListed, "deleted": !isThere, "transactions": isExactlyOnce,
-	}))
+	}
+	maps.Copy(seen, administered)
+	check(json.NewEncoder(os.Stdout).Encode(seen))
 }
