@@ -35,10 +35,10 @@ def table(document: Mapping[str, Any]) -> str:
     lines = ["| what | goal | pylog | Kafka | |", "|---|---|---|---|---|"]
     for row in ROWS:
         result = results[row.name]
-        judged = f"**{result['judged']:.2f} ×** " if row.is_ratio else ""
-        missed = "" if result["met"] else "missed"
+        judged = f"**{result['judged']:.2f} ×**" if row.is_ratio else ""
+        verdict = f"{judged} {'' if result['met'] else 'missed'}".strip()
         pylog, kafka = (_figure(result.get(side), row.unit) for side in ("pylog", "kafka"))
-        lines.append(f"| {row.label} | {row.goal_text} | {pylog} | {kafka} | {judged}{missed} |")
+        lines.append(f"| {row.label} | {row.goal_text} | {pylog} | {kafka} | {verdict} |")
     return "\n".join(lines) + "\n"
 
 
