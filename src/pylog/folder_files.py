@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from logcore import layout
-from logcore.errors import LogError, UnsupportedFileSystemError, UnsupportedFormatError
+from logcore.errors import LogError, LogIOError, UnsupportedFileSystemError, UnsupportedFormatError
 from logcore.file_system import network_file_system
 from logcore.partition_metadata import decode_uuid, encode_uuid
 
@@ -95,12 +95,13 @@ def open_meta(path: str, *, create: bool, allow_network_file_system: bool) -> di
     """Check that a folder is ours, or make it so. Returns the properties of its pylog.meta.
 
     Raises:
-        UnsupportedFormatError: nothing there, not a folder, not ours, a newer format, damaged.
+        UnsupportedFormatError: nothing there, not ours, a newer format, damaged.
+        LogIOError: not a folder.
         UnsupportedFileSystemError: on a network file system.
     """
     meta_path = os.path.join(path, layout.META_FILE)
     if os.path.lexists(path) and not os.path.isdir(path):
-        raise UnsupportedFormatError(f"{path}: not a folder")
+        raise LogIOError(f"{path}: not a folder", errno=errno.ENOTDIR, path=path)
     if create:
         os.makedirs(path, mode=0o700, exist_ok=True)
     elif not os.path.isdir(path):

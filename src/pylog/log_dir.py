@@ -238,6 +238,11 @@ class LogDir:
                 self._lock.release()
         return self._table.topics
 
+    @property
+    def known_topics(self) -> Mapping[str, TopicMetadata]:
+        """As `topic_table`, as of the last time that this process looked."""
+        return self._table.topics
+
     def topic(self, name: str) -> TopicMetadata:
         """Metadata of one topic, as it is now.
 

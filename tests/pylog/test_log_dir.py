@@ -153,7 +153,7 @@ def test_the_root_of_a_fresh_disk_will_do(tmp_path):
 
 def test_a_file_and_a_missing_folder_are_refused(tmp_path):
     (tmp_path / "file").write_text("")
-    with refuses(KafkaError.UNSUPPORTED_VERSION, "not a folder"):
+    with refuses(KafkaError._FS, "not a folder"):
         LogDir.open(tmp_path / "file")
     with refuses(KafkaError._FS, "Not a directory"):
         LogDir.open(tmp_path / "file" / "below")

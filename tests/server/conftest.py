@@ -1,10 +1,22 @@
 """What tests of the handlers share: a server for a module, a client and a topic for a test."""
 
+import asyncio
+
 import pytest
 from produced import create
 from wire_client import WireClient
 
+import pylog.testing.server
 from pylog.testing import Server
+
+
+@pytest.fixture(params=["uvloop", "asyncio"])
+def each_loop(request, monkeypatch):
+    """Servers of the test run on it: once on uvloop, once on asyncio's."""
+    if request.param == "asyncio":
+        monkeypatch.setattr(pylog.testing.server, "new_loop", asyncio.new_event_loop)
+    else:
+        pytest.importorskip("uvloop")
 
 
 @pytest.fixture(scope="module")

@@ -98,6 +98,33 @@ def test_a_server_ends_at_once_beside_an_unfinished_handshake(certificates):
             assert client.recv(1) == b""
 
 
+@pytest.mark.usefixtures("each_loop")
+@pytest.mark.parametrize("turns", [0, 1, 2, 3])
+def test_a_server_ends_at_once_beside_a_connection_that_just_came(turns, caplog):
+    with contextlib.ExitStack() as clients:
+        server = Server().start()
+        loop, stopping = server._loop, server._stopping
+        (acceptor,) = server._listener._acceptors
+
+        def come_and_stop():
+            clients.enter_context(connect(server))
+            acceptor._accept(acceptor._sockets[0])
+            assert server.broker.limits.connection_count == 1
+            stop_after(turns)
+
+        def stop_after(count):
+            if count:
+                loop.call_soon(stop_after, count - 1)
+            else:
+                stopping.set()
+
+        begun_s = time.monotonic()
+        server.call(come_and_stop)
+        server.stop()
+        assert time.monotonic() - begun_s < 4
+        assert [line for line in caplog.records if line.levelname == "ERROR"] == []
+
+
 # ---- a second ----
 
 

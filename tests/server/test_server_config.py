@@ -130,6 +130,75 @@ def test_names_that_nobody_knows_are_ignored_with_one_warning(caplog):
 
 
 @pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("log.retenton.hours", "log.retention.hours"),
+        ("ssl.keystore.locaton", "ssl.keystore.location"),
+        ("sasl.enabled.mechanism", "sasl.enabled.mechanisms"),
+        ("num.partitons", "num.partitions"),
+        ("listener.name.sasl_ssl.ssl.keystore.locaton", "ssl.keystore.location"),
+    ],
+)
+def test_a_misspelt_name_is_told_with_the_one_that_is_meant(caplog, given, meant):
+    with caplog.at_level(logging.WARNING):
+        ServerConfig({given: "1"})
+    assert caplog.messages == [
+        f"configs that are not known are ignored: {given} (did you mean {meant}?)"
+    ]
+
+
+KAFKAS_OWN = [
+    "alter.log.dirs.replication.quota.window.num",
+    "controller.quota.window.num",
+    "group.share.max.session.timeout.ms",
+    "group.share.min.session.timeout.ms",
+    "group.share.min.heartbeat.interval.ms",
+    "group.streams.max.heartbeat.interval.ms",
+    "group.streams.max.session.timeout.ms",
+    "group.streams.session.timeout.ms",
+    "group.streams.min.heartbeat.interval.ms",
+    "group.share.heartbeat.interval.ms",
+    "listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config",
+    "log.cleaner.io.buffer.size",
+    "listener.name.sasl_ssl.ssl.keystore.location",
+    "log.flush.scheduler.interval.ms",
+    "log.local.retention.bytes",
+    "log.local.retention.ms",
+    "log.message.timestamp.difference.max.ms",
+    "metadata.log.segment.bytes",
+    "num.replica.fetchers",
+    "remote.log.reader.threads",
+    "replica.socket.receive.buffer.bytes",
+    "replication.quota.window.size.seconds",
+    "sasl.server.callback.handler.class",
+    "share.coordinator.state.topic.num.partitions",
+    "ssl.keymanager.algorithm",
+    "transaction.state.log.load.buffer.size",
+]
+
+
+def test_names_of_kafkas_that_resemble_known_ones_are_taken_in_silence(caplog):
+    with caplog.at_level(logging.WARNING):
+        ServerConfig(dict.fromkeys(KAFKAS_OWN, "1"))
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("name", ["listeners", "advertised.listeners"])
+def test_ports_of_all_brokers_are_ports(name):
+    properties = {"listeners": "PLAINTEXT://127.0.0.1:1", name: "PLAINTEXT://127.0.0.1:65533"}
+    assert ServerConfig(properties, node_count=3).listeners
+    with pytest.raises(ConfigError, match=f"{name}: 4 brokers take the ports 65533 to 65536"):
+        ServerConfig(properties, node_count=4)
+
+
+@pytest.mark.parametrize("text", ["9308", "127.0.0.1", "127.0.0.1:99999"])
+def test_metrics_have_an_address_with_a_port(text):
+    with pytest.raises(ConfigError, match="--metrics"):
+        ServerConfig(metrics_address=text)
+    assert ServerConfig(metrics_address=":9308").metrics_address == ("127.0.0.1", 9308)
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("num.partitions", "many"),

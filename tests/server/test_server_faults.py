@@ -104,6 +104,11 @@ def test_a_response_is_lost_with_all_done(server, client):
         assert code_of(other, "d") == KafkaError.TOPIC_ALREADY_EXISTS
 
 
+def test_an_error_may_be_named(server, client):
+    server.faults.fail_next("CreateTopics", error="NOT_CONTROLLER")
+    assert code_of(client, "named") == KafkaError.NOT_CONTROLLER
+
+
 def test_what_cannot_be_injected_is_refused(server):
     with pytest.raises(ValueError, match="no API 'Product'; one of Produce"):
         server.faults.fail_next("Product")
@@ -111,6 +116,12 @@ def test_what_cannot_be_injected_is_refused(server):
         server.faults.fail_next("Produce", error=KafkaError._TIMED_OUT)
     with pytest.raises(ValueError, match="no error of a broker"):
         server.faults.fail_next("Produce", error=0)
+    with pytest.raises(ValueError, match="no error of a broker"):
+        server.faults.fail_next("Produce", error="_TIMED_OUT")
+    with pytest.raises(ValueError, match=r"'NOT_LEADER'; did you mean NOT_LEADER_FOR_PARTITION"):
+        server.faults.fail_next("Produce", error="NOT_LEADER")
+    with pytest.raises(ValueError, match="'x'; KafkaError has their names"):
+        server.faults.fail_next("Produce", error="x")
 
 
 def test_who_waits_for_a_request_that_does_not_come_is_told(server):

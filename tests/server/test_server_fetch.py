@@ -1,5 +1,7 @@
 """Fetch: which records, how many, when they are answered; sessions."""
 
+import os
+import resource
 import threading
 import time
 
@@ -350,3 +352,21 @@ def test_sessions_that_are_not_used_make_place():
         begin(session_id=second, session_epoch=1)
     assert begin(session_id=first, session_epoch=-1) == 0  # ends it
     assert len(sessions) == 1
+
+
+def test_a_fetch_that_waits_is_answered_though_topics_cannot_be_looked_for(server, client, topic):
+    request = fetch_request((topic, [wanted(0, 0)]), max_wait_ms=1000, min_bytes=1)
+    assert client.ask(fetch_request((topic, [wanted(0, 0)])), 12).error_code == 0  # opens it
+    client.send(request, 12)
+    while not server.call(lambda: len(server.broker.delayed)):
+        pass
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+        os.utime(os.path.join(server.folder, ".topics"))
+        (answer,) = partitions_of(client.receive())
+        assert answer.error_code == KafkaError.KAFKA_STORAGE_ERROR
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    (answer,) = partitions_of(client.ask(request, 12))
+    assert answer.error_code == 0

@@ -5,6 +5,7 @@ The server is a process of its own, of which no file may grow (RLIMIT_FSIZE).
 
 import contextlib
 import resource
+import time
 
 import pytest
 from confluent_kafka import Consumer
@@ -13,6 +14,7 @@ from produced import INIT, TOPICS, create, make_batch, produce
 from wire_client import api
 
 from pylog.errors import KafkaError
+from pylog.server.errors import STORAGE_LOG_INTERVAL_S
 from pylog.testing import ServerProcess
 
 METADATA = api(3)
@@ -20,9 +22,9 @@ FULL = KafkaError.KAFKA_STORAGE_ERROR
 
 
 @contextlib.contextmanager
-def no_room(server):
+def no_room(server, largest=0):
     before = resource.prlimit(server.pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (0, before[1]))
+    resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (largest, before[1]))
     yield
     resource.prlimit(server.pid, resource.RLIMIT_FSIZE, before)
 
@@ -52,6 +54,17 @@ def test_a_batch_is_a_storage_error_and_the_next_one_with_room_has_the_next_offs
             assert (answer.error_code, answer.base_offset) == (FULL, -1)
     answer = produce(client, "t", make_batch(b"after"), acks=acks)
     assert (answer.error_code, answer.base_offset) == (0, 1)
+
+
+def test_the_log_tells_of_a_full_disk_but_not_for_every_batch(server, client):
+    began_s = time.monotonic()
+    with no_room(server, largest=4096):  # stderr is a file too
+        for _ in range(20):
+            assert produce(client, "t", make_batch(bytes(5000)), acks=1).error_code == FULL
+    took_s = time.monotonic() - began_s
+    lines = server.stop().splitlines()
+    assert f"ERROR pylog.server: storage error: cannot append to {server.folder}/t-0" in lines[0]
+    assert len(lines) <= 1 + took_s / STORAGE_LOG_INTERVAL_S
 
 
 def test_a_topic_is_made_whole_or_not_at_all(server, client):

@@ -1,5 +1,7 @@
 """A server and its folder: begin, end, who else may be there."""
 
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -14,6 +16,7 @@ from pylog.server.listener import LOCK_FILE
 from pylog.testing import Server, ServerProcess
 
 METADATA, CREATE, CLUSTER = api(3), api(19), api(60)
+SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(pylog.__file__)))
 
 
 def create(name, partitions=1):
@@ -99,6 +102,39 @@ def test_sigterm_ends_a_server_with_a_quiet_log_and_answers_first(tmp_path):
         assert client.receive().topics[0].error_code == 0
         assert server.stop() == ""
         assert client.is_closed()
+
+
+def start_command(folder):
+    """`pylog serve` as a shell starts it: the process, and its address."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pylog", "serve", str(folder), "--port", "0"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PYTHONPATH": SOURCE},
+    )  # fmt: skip
+    return process, process.stdout.readline().partition(" on ")[2].partition(";")[0]
+
+
+def test_sighup_ends_a_server_as_sigterm_does(tmp_path):
+    process, address = start_command(tmp_path)
+    with WireClient(address) as client:
+        client.ask(create("last"), 7)
+        process.send_signal(signal.SIGHUP)
+        assert client.is_closed()
+    assert (process.communicate()[1], process.returncode) == ("", 0)
+
+
+def test_a_server_that_is_to_ignore_sighup_stays(tmp_path):
+    """As nohup starts it."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        process, address = start_command(tmp_path)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    process.send_signal(signal.SIGHUP)
+    with WireClient(address) as client:
+        client.ask(create("after"), 7)
+    process.send_signal(signal.SIGTERM)
+    assert (process.communicate()[1], process.returncode) == ("", 0)
 
 
 def test_stopping_does_not_wait_for_clients_that_rest_or_are_half_done(tmp_path):

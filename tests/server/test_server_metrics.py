@@ -157,6 +157,17 @@ def test_the_page_is_for_this_machine_unless_insecure(tmp_path):
         assert server.bootstrap_servers
 
 
+def test_a_port_of_the_page_that_is_taken_is_said_in_one_line(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(RuntimeError) as caught:
+            ServerProcess(tmp_path, arguments=[f"--metrics={address}"]).start()
+    assert str(caught.value).endswith(f": cannot listen on {address}: Address already in use")
+    assert "\n" not in str(caught.value)
+
+
 def test_an_event_is_a_line_of_json():
     record = logging.makeLogRecord(
         {"name": "pylog.server", "levelname": "WARNING", "msg": "a %s\n", "args": ("b",),

@@ -1,9 +1,13 @@
 """Produce: what is taken, what is refused and with which code, and when it is answered."""
 
+import asyncio
 import contextlib
 import os
 import resource
 import signal
+import subprocess
+import sys
+import threading
 
 import pytest
 from produced import (
@@ -19,10 +23,14 @@ from produced import (
 )
 from wire_client import WireClient
 
+import pylog.server.broker
+import pylog.server.listener
 from logcore import codecs
 from logcore.batch import crc32c
 from pylog import Producer
-from pylog.errors import KafkaError
+from pylog.errors import KafkaError, KafkaException
+from pylog.server.produced_batch import ProducedBatch
+from pylog.testing import Server
 
 E = KafkaError
 
@@ -308,3 +316,128 @@ def test_a_topic_that_is_deleted_is_not_known(server, client, topic):
     assert produce(client, topic, GOOD).error_code == 0
     server.broker.log_dir.delete_topic(topic)
     assert produce(client, topic, GOOD).error_code == E.UNKNOWN_TOPIC_OR_PART
+
+
+# ---- topics that are another one by now ----
+
+MAKE_ANEW = """
+import sys
+from pylog.log_dir import LogDir
+with LogDir.open(sys.argv[1]) as log_dir:
+    log_dir.delete_topic(sys.argv[2])
+    log_dir.create_topic(sys.argv[2], 1)
+"""
+
+
+@pytest.fixture
+def never_looks(server, client, monkeypatch):
+    """The server looked for topics just now, and does not again for as long as a test takes."""
+    monkeypatch.setattr(pylog.server.broker, "LOOK_INTERVAL_S", 60.0)
+    return lambda: server.call(server.broker.topics)
+
+
+def fetch_error(client, topic_id):
+    (answer,) = partitions_of(fetch(client, (topic_id, [wanted(0, 0)]), version=13))
+    return answer.error_code
+
+
+def test_a_topic_that_this_server_deleted_is_unknown_at_once(server, client, never_looks):
+    topic_id = create(client, "gone-at-once")
+    assert produce(client, topic_id, GOOD, version=13).error_code == 0
+    never_looks()
+    server.broker.log_dir.delete_topic("gone-at-once")
+    assert produce(client, topic_id, GOOD, version=13).error_code == E.UNKNOWN_TOPIC_ID
+    assert fetch_error(client, topic_id) == E.UNKNOWN_TOPIC_ID
+
+
+@pytest.mark.parametrize("is_open", [False, True])
+def test_records_for_a_topic_do_not_get_into_one_that_was_made_anew(
+    server, client, never_looks, is_open
+):
+    name = f"anew-{is_open}"
+    topic_id = create(client, name)
+    if is_open:
+        assert produce(client, topic_id, GOOD, version=13).error_code == 0
+    never_looks()
+    subprocess.run([sys.executable, "-c", MAKE_ANEW, server.folder, name], check=True)
+    answer = produce(client, topic_id, GOOD, version=13)
+    assert answer.error_code == (E.UNKNOWN_TOPIC_OR_PART if is_open else E.UNKNOWN_TOPIC_ID)
+    server.call(server.broker.topics)
+    assert read(client, name) == []
+
+
+def test_who_reads_a_topic_that_was_made_anew_is_told_so(server, client, never_looks):
+    topic_id = create(client, "read-anew")
+    assert produce(client, topic_id, GOOD, version=13).error_code == 0
+    never_looks()
+    subprocess.run([sys.executable, "-c", MAKE_ANEW, server.folder, "read-anew"], check=True)
+    assert fetch_error(client, topic_id) == E.UNKNOWN_TOPIC_ID
+
+
+# ---- queues ----
+
+
+class UnreadableBatch:
+    """A batch that there is no memory to check."""
+
+    def check(self, log, most_bytes=0):
+        raise MemoryError
+
+
+def test_a_batch_that_fails_in_any_way_lets_those_behind_it_go_on(server, client, topic):
+    appends, partition = server.broker.appends, (topic, 0)
+
+    def append_three():
+        return [
+            appends.append(partition, None, batch)
+            for batch in (
+                ProducedBatch(bytearray(GOOD)),
+                UnreadableBatch(),
+                ProducedBatch(bytearray(GOOD)),
+            )
+        ]
+
+    async def results_of(futures):
+        return await asyncio.gather(*futures, return_exceptions=True)
+
+    futures = server.call(append_three)
+    done = asyncio.run_coroutine_threadsafe(results_of(futures), server._loop)
+    first, failed, last = done.result(20)
+    assert (first, last) == (0, 2)
+    assert isinstance(failed, MemoryError)
+    assert produce(client, topic, GOOD).base_offset == 4
+
+
+def test_what_waits_for_a_partition_when_the_server_ends_is_refused(monkeypatch, caplog):
+    monkeypatch.setattr(pylog.server.listener, "STOP_TIMEOUT_S", 0.1)
+    begun, may_end = threading.Event(), threading.Event()
+
+    def wait():
+        begun.set()
+        may_end.wait(20)
+        raise KafkaException(KafkaError(E.INVALID_TXN_STATE))
+
+    server = Server().start()
+    with WireClient(server) as client:
+        create(client, "ends")
+
+    def append_three():
+        return [
+            server.broker.appends.append(("ends", 0), None, ProducedBatch(bytearray(GOOD)), wait)
+            for _ in range(3)
+        ]
+
+    futures = server.call(append_three)
+    begun.wait(20)
+    broker = server.broker
+    threading.Thread(target=lambda: (broker_ended(broker), may_end.set())).start()
+    server.stop()
+    codes = [future.exception().args[0].code() for future in futures]
+    assert codes == [E.INVALID_TXN_STATE, E._STATE, E._STATE]
+    assert caplog.records == []
+
+
+def broker_ended(broker):
+    """Wait until a broker takes no more work."""
+    while not broker._is_closed:
+        pass

@@ -295,6 +295,28 @@ def test_a_session_that_goes_on_says_later_what_the_quota_held_back(server, clie
         assert [one.high_watermark for one in partitions_of(go_on(3))] == [1, 1]
 
 
+def test_less_than_half_a_millisecond_is_no_rest_and_withholds_nothing(server, client, monkeypatch):
+    fill(client, "hardly", 1, 1000)
+    monkeypatch.setattr(server.broker.quotas, "_clock", lambda: 1000.0)
+    whose = frozenset({("client-id", "hardly")})
+    store = server.broker.quotas.store
+    store.change([(whose, CONSUMER, 1e9)])
+    with WireClient(server, "hardly") as hardly:
+        request = fetch_request(("hardly", [wanted(0, 0)]), session_epoch=0)
+        hardly.ask(request, 12)
+        rate = server.broker.quotas._rates[CONSUMER, whose]
+        size = rate.total(1000.0)
+        rate.record(18 * size, 1000.0)
+        store.change([(whose, CONSUMER, 2 * size / 1.00003)])  # 20 answers in 10 s, and 0.3 ms
+        answer = hardly.ask(request, 12)
+        assert rate.total(1000.0) == 20 * size
+        assert answer.throttle_time_ms == 0
+        assert values_of(partitions_of(answer)[0]) == [b"x" * 1000]
+        next_one = fetch_request(session_id=answer.session_id, session_epoch=1, max_bytes=1)
+        store.change([(whose, CONSUMER, None)])
+        assert hardly.ask(next_one, 12).error_code == 0
+
+
 def test_a_batch_that_no_window_allows_comes_all_the_same(server, client):
     fill(client, "large", 2, 100_000)
     alter(client, ([("client-id", "greedy-large")], [(CONSUMER, 1000.0)]))
@@ -362,6 +384,17 @@ def test_waiting_takes_no_time(server, client):
         begun_s = time.monotonic()
         assert patient.ask(request, 12).throttle_time_ms == 0
         assert time.monotonic() - begun_s > 0.9
+
+
+def test_waiting_that_began_before_there_was_a_quota_takes_no_time(server, client):
+    create(client, "early")
+    request = fetch_request(("early", [wanted(0, 0)]), max_wait_ms=1000, min_bytes=1)
+    with WireClient(server, "early-bird") as early:
+        early.send(request, 12)
+        while not server.call(lambda: len(server.broker.delayed)):
+            pass
+        alter(client, ([("client-id", "early-bird")], [("request_percentage", 5.0)]))
+        assert early.receive().throttle_time_ms == 0
 
 
 def test_what_a_thread_does_for_a_request_is_time_of_it(server, client):

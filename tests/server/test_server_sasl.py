@@ -17,6 +17,7 @@ from confluent_kafka.admin import (
     UserScramCredentialDeletion,
     UserScramCredentialUpsertion,
 )
+from produced import create, make_batch, produce_request
 from secure_server import PASSWORDS, PROPERTIES, client_config, sasl_server
 from wire_client import WireClient, api
 
@@ -401,6 +402,28 @@ def test_a_session_ends_and_is_renewed_by_the_same_user_only():
             connection.session_deadline_s = 0.0
             client.send(METADATA.MetadataRequest(topics=[]), 12)
             assert client.is_closed()
+
+
+def test_a_token_in_a_frame_of_its_own_is_answered_behind_what_was_asked_before_it():
+    with (
+        sasl_server(**{"connections.max.reauth.ms": "100000"}) as server,
+        WireClient(server) as client,
+    ):
+        log_in(client)
+        create(client, "blocked")
+        token = plain("admin", PASSWORDS["admin"])
+        again = HANDSHAKE.SaslHandshakeRequest(mechanism="PLAIN")
+        with server.broker.log_dir._lock:  # without it no partition is opened
+            client.send(produce_request("blocked", make_batch(b"a")), 9)
+            client.send(again, 0)
+            client.socket.sendall(len(token).to_bytes(4, "big") + token)
+            client.socket.settimeout(0.5)
+            with pytest.raises(TimeoutError):
+                client.receive_frame()
+        client.socket.settimeout(20)
+        assert client.receive().responses[0].partition_responses[0].error_code == 0
+        assert client.receive().error_code == 0
+        assert client.receive_frame() == b""
 
 
 def test_without_sessions_nobody_proves_it_twice(client):

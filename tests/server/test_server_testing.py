@@ -35,6 +35,11 @@ def test_a_server_in_memory_is_gone_with_everything():
         assert server.bootstrap_servers
 
 
+def test_a_server_that_was_not_started_says_how_to():
+    with pytest.raises(RuntimeError, match=r"use it in a with statement, or start\(\)"):
+        assert Server().bootstrap_servers
+
+
 def test_a_server_on_a_folder_leaves_it(tmp_path):
     with Server(tmp_path) as server:
         create_topic(server, "t")
@@ -158,11 +163,19 @@ def test_help_names_every_option():
         (["--listen", "0.0.0.0:9092"], "--insecure"),
         (["--override", "x"], "is not NAME=VALUE"),
         (["--override", "num.partitions=x"], "num.partitions"),
+        (["--brokers", "3", "--port", "65535"], "3 brokers take the ports 65535 to 65537"),
+        (["--port", "99999"], "--port 99999: ports go from 0 to 65535"),
+        (["--port", "-1"], "--port -1: ports go from 0 to 65535"),
+        (["--listen", "127.0.0.1:99999"], "Ports go from 0 to 65535"),
+        (["--metrics", "9308"], "Expected HOST:PORT"),
+        (["--dir", "ignored", ":memory:"], "pylog.testing"),
         (["--props", "missing.properties"], "missing.properties: No such file"),
     ],
 )
 def test_a_wrong_command_line_is_one_line_and_a_code(tmp_path, arguments, text):
-    done = pylog_serve("serve", str(tmp_path), *arguments, cwd=tmp_path)
+    folder = [] if ":memory:" in arguments else [str(tmp_path)]
+    done = pylog_serve("serve", *folder, *arguments, cwd=tmp_path)
+    assert not (tmp_path / ":memory:").exists()
     assert done.returncode in (1, 2)
     assert text in done.stderr
     assert done.stderr.count("\n") == 1

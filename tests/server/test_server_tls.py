@@ -3,14 +3,17 @@
 import contextlib
 import socket
 import ssl
+import threading
 import time
 
 import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
+from produced import create, fetch_request, make_batch, partitions_of, produce, values_of, wanted
 from secure_server import JAAS, PASSWORDS, make_certificates
 from wire_client import WireClient, api
 
+import pylog.server.connection
 from logcore.config_def import ConfigError
 from pylog.server.tls import distinguished_name, parse_rules
 from pylog.testing import Server
@@ -234,6 +237,7 @@ def test_old_versions_are_refused(certificates, version):
         assert peer(server, certificates).list_topics(timeout=20).brokers
 
 
+@pytest.mark.usefixtures("each_loop")
 def test_a_connection_is_closed_though_its_client_does_not_answer_the_end_of_tls(certificates):
     context = ssl.create_default_context(cafile=str(certificates / "ca.pem"))
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -252,6 +256,34 @@ def test_a_connection_is_closed_though_its_client_does_not_answer_the_end_of_tls
             connection.sendall(outgoing.read())
             while connection.recv(1 << 16):
                 pass
+
+
+@pytest.mark.usefixtures("each_loop")
+def test_a_slow_client_gets_a_large_response_before_its_connection_is_closed(
+    certificates, monkeypatch
+):
+    monkeypatch.setattr(pylog.server.connection, "TLS_CLOSE_S", 0.0)
+    properties = tls_properties(certificates) | {
+        "listeners": "SSL://127.0.0.1:0,INSIDE://127.0.0.1:0",
+        "listener.security.protocol.map": "SSL:SSL,INSIDE:PLAINTEXT",
+    }
+    context = ssl.create_default_context(cafile=str(certificates / "ca.pem"))
+    with Server(properties=properties) as server:
+        (inside,) = server.broker.nodes["INSIDE"]
+        with WireClient(f"{inside.host}:{inside.port}") as client:
+            create(client, "large")
+            for _ in range(10):
+                assert produce(client, "large", make_batch(bytes(900_000))).error_code == 0
+        with WireClient(server) as slow:
+            slow.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+            slow.socket = context.wrap_socket(slow.socket, server_hostname="localhost")
+            request = slow.frame(fetch_request(("large", [wanted(0, 0, 10_000_000)])), 12)
+            slow.socket.sendall(request + b"\0\0\0\x0a" + b"\x7f" * 10)  # no API of Kafka's
+            swept = threading.Semaphore(0)
+            server.broker.on_second.append(lambda now_s: swept.release())
+            for _ in range(3):
+                assert swept.acquire(timeout=20)
+            assert len(values_of(partitions_of(slow.receive())[0])) == 10
 
 
 def test_what_is_no_tls_ends_its_connection_and_no_other(certificates):

@@ -13,6 +13,9 @@ from typing import NoReturn
 from pylog.cli import DEFAULT_FOLDER, console
 from pylog.cli.failures import CommandError
 
+MEMORY = ":memory:"
+"""What pylog.testing takes for a folder that nobody sees; not a name for one here."""
+
 SHORT_HELP = "A folder as a Kafka, for every client on the wire."
 
 
@@ -71,7 +74,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def serve(arguments: Sequence[str], folder: str = "") -> None:
-    """Run the command until SIGTERM or SIGINT.
+    """Run the command until SIGTERM, SIGINT or SIGHUP.
 
     Args:
         arguments: words after `serve`.
@@ -82,8 +85,11 @@ def serve(arguments: Sequence[str], folder: str = "") -> None:
     from logcore.config_def import ConfigError
     from pylog.server import listener, logs
     from pylog.server.config import ServerConfig, read_properties_file
+    from pylog.server.listener_config import MAX_PORT
 
     logs.configure(as_json=given.log_format == "json", level=given.log_level)
+    if given.port is not None and not 0 <= given.port <= MAX_PORT:
+        raise CommandError(f"--port {given.port}: ports go from 0 to {MAX_PORT}", exit_code=2)
     listen = [
         *(given.listen or []),
         *([f"127.0.0.1:{given.port}"] if given.port is not None else []),
@@ -108,6 +114,12 @@ def serve(arguments: Sequence[str], folder: str = "") -> None:
         )
     except ConfigError as error:
         raise CommandError(str(error), exit_code=2) from error
+    if path == MEMORY:
+        raise CommandError(
+            f"{MEMORY} is for pylog.testing.Server; pylog serve needs a folder, which may be of a "
+            "file system in memory, such as one in /dev/shm",
+            exit_code=2,
+        )
 
     def on_ready(ready: listener.Listener) -> None:
         if not given.quiet:

@@ -14,8 +14,9 @@ import socket
 from typing import TYPE_CHECKING
 
 from pylog.server.config import AUTHENTICATION_S
-from pylog.server.connection import Connection, SlicedConnection, is_uvloop
+from pylog.server.connection import Connection, is_uvloop
 from pylog.server.listener_config import ListenerConfig
+from pylog.server.sliced_connection import SlicedConnection
 
 if TYPE_CHECKING:
     from pylog.server.broker import Broker
@@ -65,20 +66,22 @@ class Acceptor:
             self._broker.loop.add_reader(bound.fileno(), self._accept, bound)
 
     def close(self) -> None:
-        """Take no more connections, and drop those that are not there yet."""
+        """Take no more connections, and drop those whose TLS is not made yet."""
         sockets, self._sockets = self._sockets, []
         for bound in sockets:
             self._broker.loop.remove_reader(bound.fileno())
             bound.close()
-        for task in self._connecting:
-            task.cancel()
+        # Without TLS it is made in a turn of the loop or two, and uvloop makes it in any case.
+        if self._tls is not None:
+            for task in self._connecting:
+                task.cancel()
         for waiting, timer in self._delayed.items():
             timer.cancel()
             waiting.close()
         self._delayed.clear()
 
     async def wait_closed(self) -> None:
-        """Wait until what `close` dropped is gone."""
+        """Wait until what was on its way at `close` is there, or gone."""
         if self._connecting:
             await asyncio.wait(self._connecting)
 

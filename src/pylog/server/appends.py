@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from logcore.errors import LockTimeoutError, LogError
+from logcore.errors import LockTimeoutError
 from logcore.log import Log
 from pylog.errors import KafkaException
 from pylog.server.partitions import open_for_appends
@@ -93,9 +93,15 @@ class Appends:
         return base_offset
 
     def _begin(self, partition: Partition, queued: _Queued) -> None:
+        """Let a thread append the first of a queue."""
         self.count_in_threads += 1
-        work = self._broker.run_blocking(self._append_in_thread, partition, queued)
-        work.add_done_callback(partial(self._end, partition))
+        try:
+            work = self._broker.run_blocking(self._append_in_thread, partition, queued)
+        except KafkaException as error:  # the server has ended
+            for waiting in self._queues.pop(partition):
+                waiting.done.set_exception(error)
+        else:
+            work.add_done_callback(partial(self._end, partition))
 
     def _append_in_thread(self, partition: Partition, queued: _Queued) -> int:
         if queued.first is not None:
@@ -134,7 +140,7 @@ class Appends:
             done = queue[0].done
             try:
                 base_offset = self._append_in_loop(log, queue[0].batch)
-            except (KafkaException, LogError, OSError) as error:
+            except Exception as error:  # whatever it is, those behind it go on
                 done.set_exception(error)
             else:
                 if base_offset is None:

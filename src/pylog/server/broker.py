@@ -42,7 +42,7 @@ _log = logging.getLogger("pylog.server")
 BLOCKING_THREADS = 4
 KEPT_CONFIGS_FILE = ".server.configs"
 LOOK_INTERVAL_S = 0.005
-"""How long those who write and read records do not look whether a topic is another now."""
+"""How long those who write and read records do not look whether others changed a topic."""
 
 
 class Node(NamedTuple):
@@ -301,11 +301,13 @@ class Broker:
     def find_topic(self, name: str) -> TopicMetadata | None:
         """The topic of a name for a client that writes or reads records, None when there is none.
 
-        It may be as it was some milliseconds ago: it is not looked for anew with each request. What
-        was deleted meanwhile cannot be written or read: its Log says so.
+        It may be as it was some milliseconds ago, to other processes: they are not looked for anew
+        with each request. What they deleted meanwhile cannot be written: its Log says so. Who opens
+        a partition, or fails to read one, has to look whether the topic is still the same.
         """
         topic = self._topics.get(name)
-        if topic is None or self.loop.time() > self._looked_s + LOOK_INTERVAL_S:
+        is_old = self.loop.time() > self._looked_s + LOOK_INTERVAL_S
+        if topic is None or is_old or self.log_dir.known_topics is not self._topics:
             topic = self.topics().get(name)
         return topic
 

@@ -8,7 +8,7 @@ from functools import cache
 
 from logcore.config_def import LONG_MAX, ConfigDef, ConfigError, ConfigType, ConfigValue
 from pylog.server.config_table import ELSEWHERE, PLUGINS, TABLE
-from pylog.server.listener_config import ListenerConfig, parse_address, parse_listeners
+from pylog.server.listener_config import MAX_PORT, ListenerConfig, parse_address, parse_listeners
 
 _log = logging.getLogger("pylog.server")
 
@@ -19,6 +19,14 @@ MAX_IN_FLIGHT = 100
 REQUEST_RECEIVE_S = 30.0
 AUTHENTICATION_S = 10.0
 
+MIN_LIKENESS = 0.9
+MAX_MISSPELT = 2
+"""How near a name is to the known one that is meant: difflib's ratio, and letters more or less.
+
+Kafka has names that differ by a whole word, such as group.share.min.session.timeout.ms.
+"""
+
+_LISTENER_PREFIX = re.compile(r"listener\.name\.[^.]+\.")
 _PROPERTY = re.compile(r"([^\s=:]*)\s*[=:]?\s*(.*)")
 
 _TYPES = {
@@ -68,6 +76,16 @@ def broker_configs() -> Mapping[str, BrokerConfig]:
         default = plain.parse(text) if text or is_text else None
         found[name] = BrokerConfig(ConfigDef(name, _TYPES[kind], default, ""), kind, bool(flags))
     return found
+
+
+def _find_near(name: str) -> str:
+    """The known name that one which is not known is likely to stand for, empty if there is none."""
+    if name in broker_configs():
+        return ""
+    from difflib import get_close_matches  # a server that knows all its names need not load it
+
+    alike = [known for known in broker_configs() if abs(len(known) - len(name)) <= MAX_MISSPELT]
+    return next(iter(get_close_matches(name, alike, 1, MIN_LIKENESS)), "")
 
 
 def read_properties_file(path: str) -> dict[str, str]:
@@ -138,7 +156,11 @@ class ServerConfig:
         self.metrics_address: tuple[str, int] | None = None
         if metrics_address:
             _, host, port = parse_address(metrics_address, "--metrics")
-            self.metrics_address = host or "127.0.0.1", port or 0
+            if port is None:
+                raise ConfigError(
+                    "--metrics", metrics_address, "Expected HOST:PORT, such as 127.0.0.1:9308"
+                )
+            self.metrics_address = host or "127.0.0.1", port
         self._values: dict[str, ConfigValue] = {}
         for name, text in self.static.items():
             if name in broker_configs():
@@ -152,14 +174,17 @@ class ServerConfig:
         )
         self.node_id = self._find_node_id()
         for listener in self.listeners:
+            self._check_ports(listener)
             self._check_exposure(listener)
 
     def _warn_of_strangers(self) -> None:
-        strangers = sorted(
-            name
-            for name in self.static
-            if name not in broker_configs() and not name.startswith(ELSEWHERE)
-        )
+        strangers = []
+        for name in sorted(self.static):
+            known = _find_near(_LISTENER_PREFIX.sub("", name))
+            if known:
+                strangers.append(f"{name} (did you mean {known}?)")
+            elif name not in broker_configs() and not name.startswith(ELSEWHERE):
+                strangers.append(name)
         if strangers:
             _log.warning("configs that are not known are ignored: %s", ", ".join(strangers))
 
@@ -169,6 +194,21 @@ class ServerConfig:
         if not 0 <= node_id <= 2**31 - 1 - MAX_NODES:
             raise ConfigError(name, node_id, "Value must be at least 0")
         return node_id
+
+    def _check_ports(self, listener: ListenerConfig) -> None:
+        """Refuse ports for all nodes that go past the last one there is."""
+        for name, first in (
+            ("listeners", listener.port),
+            ("advertised.listeners", listener.advertised_port),
+        ):
+            last = first + self.node_count - 1
+            if first and last > MAX_PORT:
+                raise ConfigError(
+                    name,
+                    first,
+                    f"{self.node_count} brokers take the ports {first} to {last}, and ports end at "
+                    f"{MAX_PORT}",
+                )
 
     def _check_exposure(self, listener: ListenerConfig) -> None:
         """Refuse to serve strangers unasked."""

@@ -8,6 +8,7 @@ and nobody else.
 
 import asyncio
 import logging
+import math
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -15,8 +16,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pylog.errors import KafkaError
-from pylog.server import dispatch, request_time
+from pylog.server import dispatch
 from pylog.server.dispatch import BEFORE_AUTHENTICATION, UnservedRequestError
+from pylog.server.pending_request import PendingRequest
 from pylog.server.request import ANONYMOUS, RequestContext
 from pylog.wire import (
     Buffer,
@@ -39,22 +41,6 @@ WRITE_BUFFER_BYTES = 1 << 20
 TLS_CLOSE_S = 1.0
 READY_BYTES = 64 << 10  # of responses that wait for those behind them
 LEAST_BYTES_A_SECOND = 64 << 10  # what a request has to come in with, after its grace
-
-
-class _Pending:
-    """A request that was taken up, and whose response is not yet on its way."""
-
-    __slots__ = ("buffers", "context", "is_done", "is_pipelined", "request")
-
-    def __init__(self, request: Request, context: RequestContext, is_pipelined: bool) -> None:
-        self.request = request
-        self.context = context
-        self.is_pipelined = is_pipelined
-        self.is_done = False
-        self.buffers: list[Buffer] = []
-        quotas = context.broker.quotas
-        if quotas is not None and quotas.is_timed:
-            request_time.begin_wait(context)
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -108,9 +94,10 @@ class Connection(asyncio.BufferedProtocol):
         )
         self._transport: Any = None
         self.sends_in_place = False
-        self._pending: deque[_Pending] = deque()
+        self._pending: deque[PendingRequest] = deque()
         self._ready: list[Buffer] = []  # responses that are to be written together
         self._ready_bytes = 0
+        self._large_write_s = -math.inf  # when, of what the kernel may not have taken at once
         self._frame_since_s: float | None = None  # since when a frame is not complete
         self.is_made = False
         self._is_reading = True
@@ -187,7 +174,9 @@ class Connection(asyncio.BufferedProtocol):
             return True
         pending = self._pending
         return bool(pending) and (
-            not pending[-1].is_pipelined or len(pending) >= self._max_in_flight
+            not pending[-1].is_pipelined
+            or len(pending) >= self._max_in_flight
+            or self.take_raw is not None
         )
 
     def _serve(self) -> None:
@@ -228,7 +217,7 @@ class Connection(asyncio.BufferedProtocol):
         response = dispatch.answer(request, context)
         if isinstance(response, Message):
             if self._pending:
-                pending = _Pending(request, context, is_pipelined=True)
+                pending = PendingRequest(request, context, is_pipelined=True)
                 pending.buffers = self._encode(request, context, response)
                 pending.is_done = True
                 self._pending.append(pending)
@@ -239,7 +228,7 @@ class Connection(asyncio.BufferedProtocol):
         else:
             handler = dispatch.handler_of(api_key)
             is_pipelined = handler is not None and handler.is_pipelined and not context.has_fault
-            pending = _Pending(request, context, is_pipelined)
+            pending = PendingRequest(request, context, is_pipelined)
             self._pending.append(pending)
             future = asyncio.ensure_future(response, loop=self.broker.loop)
             future.add_done_callback(partial(self._answered, pending))
@@ -267,7 +256,7 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.writelines(buffers)
         self._unmute()
 
-    def _answered(self, pending: _Pending, future: "asyncio.Future[Any]") -> None:
+    def _answered(self, pending: PendingRequest, future: "asyncio.Future[Any]") -> None:
         """Send a response that was waited for, and those behind it that waited for this one."""
         if self.is_closed:
             if not future.cancelled():
@@ -318,6 +307,8 @@ class Connection(asyncio.BufferedProtocol):
             self._write_ready()
 
     def _write_ready(self) -> None:
+        if self._ready_bytes > READY_BYTES:
+            self._large_write_s = self.broker.loop.time()
         buffers, self._ready, self._ready_bytes = self._ready, [], 0
         if self.is_closed:
             return
@@ -384,8 +375,13 @@ class Connection(asyncio.BufferedProtocol):
         rested_s = now_s - self.active_s
         if self._is_closing:
             # It does not take what it was sent, or does not answer the end of TLS, which not every
-            # client does: Kafka does not wait for that either.
-            is_told = self.listener.has_tls and not self._is_write_paused
+            # client does: Kafka does not wait for that either. TLS does not tell how much of a
+            # large response it has still to send.
+            is_told = (
+                self.listener.has_tls
+                and not self._is_write_paused
+                and now_s - self._large_write_s > config.request_receive_s
+            )
             patience_s = TLS_CLOSE_S if is_told else config.request_receive_s
             if not self._pending and rested_s > patience_s:
                 self.abort()
@@ -414,7 +410,8 @@ class Connection(asyncio.BufferedProtocol):
             return
         if self._is_closing:
             self._set_reading(False)
-            if not self._pending:
+            # Told twice, asyncio's TLS forgets its connection, and leaves it open.
+            if not self._pending and not self._transport.is_closing():
                 self._transport.close()
             return
         reader = self._reader
@@ -440,14 +437,6 @@ class Connection(asyncio.BufferedProtocol):
             self._transport.resume_reading()
         else:
             self._transport.pause_reading()
-
-
-class SlicedConnection(Connection):
-    """A connection whose transport takes slices of what it receives into."""
-
-    def get_buffer(self, sizehint: int) -> Any:
-        """Return where to receive."""
-        return memoryview(super().get_buffer(sizehint))
 
 
 def is_uvloop(thing: object) -> bool:

@@ -5,6 +5,7 @@ operating system refuses becomes the code that a client can do the right thing w
 """
 
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 from logcore import errors as log_errors
@@ -41,9 +42,22 @@ _FROM_LOCAL = {
     KafkaError._FENCED: KafkaError.PRODUCER_FENCED,
 }
 
+# What an operator has to do something about. A log that was closed is none: its topic was deleted.
+_OF_STORAGE = frozenset(
+    {
+        KafkaError.KAFKA_STORAGE_ERROR,
+        KafkaError._FS,
+        KafkaError._FAIL,
+        KafkaError._CRIT_SYS_RESOURCE,
+    }
+)
+STORAGE_LOG_INTERVAL_S = 1.0
+MAX_STORAGE_TEXTS = 1000
+_logged_at_s: dict[str, float] = {}
+
 
 def error_of(error: BaseException, path: str = "") -> tuple[int, str]:
-    """The code of the protocol and the text for an exception.
+    """The code of the protocol and the text for an exception; what is wrong with a disk is logged.
 
     Args:
         error: whatever a handler met.
@@ -58,10 +72,23 @@ def error_of(error: BaseException, path: str = "") -> tuple[int, str]:
     if isinstance(error, KafkaException):
         known: KafkaError = error.args[0]
         code = known.code()
+        if code in _OF_STORAGE:
+            _log_storage_error(known.str())
         return (code if code >= 0 else _FROM_LOCAL.get(code, KafkaError.UNKNOWN)), known.str()
     if isinstance(error, WireError):
         return KafkaError.INVALID_REQUEST, str(error)
     return KafkaError.UNKNOWN, f"{type(error).__name__}: {error}"
+
+
+def _log_storage_error(text: str) -> None:
+    """Tell the operator; once a second for one text, which names the partition and the reason."""
+    now_s = time.monotonic()
+    if now_s - _logged_at_s.get(text, float("-inf")) < STORAGE_LOG_INTERVAL_S:
+        return
+    if len(_logged_at_s) >= MAX_STORAGE_TEXTS:
+        _logged_at_s.clear()
+    _logged_at_s[text] = now_s
+    _log.error("storage error: %s", text)
 
 
 # APIs of a group's coordinator.

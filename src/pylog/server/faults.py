@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from pylog.error_codes import ERROR_CODES
 from pylog.errors import KafkaError
 from pylog.server.request import RequestContext
 from pylog.wire import APIS
@@ -22,6 +23,8 @@ ALWAYS = 1 << 62
 """As `count`: until `Plan.cancel` or `Faults.clear`."""
 
 _KEYS = {api.name: key for key, api in APIS.items()}
+
+_CODES = {row.name: code for code, row in ERROR_CODES.items()}
 
 Filter = Callable[[Any, RequestContext], bool]
 """Whether a request, given as its message and its context, is meant."""
@@ -113,7 +116,7 @@ class Faults:
         api: str | int,
         *,
         count: int = 1,
-        error: int | KafkaError = KafkaError.REQUEST_TIMED_OUT,
+        error: int | str | KafkaError = KafkaError.REQUEST_TIMED_OUT,
         delay: float = 0.0,
         only: Filter | None = None,
     ) -> Plan:
@@ -122,14 +125,14 @@ class Faults:
         Args:
             api: Kafka's name of the API, such as "ListOffsets", or its key.
             count: how many requests; ALWAYS for all.
-            error: a code of the protocol.
+            error: a code of the protocol, or its name, such as "NOT_LEADER_FOR_PARTITION".
             delay: seconds until the answer.
             only: which requests are meant, by message and context; all of the API if left out.
 
         Raises:
             ValueError: there is no such API, or the error is none that a broker gives.
         """
-        code = error.code() if isinstance(error, KafkaError) else int(error)
+        code = _code_of(error)
         if code == 0 or code < KafkaError.UNKNOWN:
             raise ValueError(f"{error!r} is no error of a broker")
         return self._plan(api, Fault(delay_s=delay, error_code=code), count, only)
@@ -173,3 +176,20 @@ class Faults:
             waiting = [known for known in self._plans.get(api_key, ()) if known.left > 0]
             self._plans[api_key] = (*waiting, plan)
         return plan
+
+
+def _code_of(error: int | str | KafkaError) -> int:
+    if isinstance(error, KafkaError):
+        return error.code()
+    if isinstance(error, str):
+        code = _CODES.get(error)
+        if code is None:
+            from difflib import get_close_matches
+
+            near = [name for name in _CODES if error in name][:3] or get_close_matches(
+                error, _CODES
+            )
+            hint = f"did you mean {' or '.join(near)}?" if near else "KafkaError has their names"
+            raise ValueError(f"there is no error code {error!r}; {hint}")
+        return code
+    return int(error)

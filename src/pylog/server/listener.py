@@ -14,6 +14,7 @@ import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from logcore.errors import LogError
 from pylog import byte_locks
 from pylog.errors import KafkaError, KafkaException
 from pylog.folder_errors import as_kafka_exception, refuse
@@ -23,7 +24,7 @@ from pylog.server import security
 from pylog.server.acceptor import Acceptor
 from pylog.server.broker import Broker, Node
 from pylog.server.config import ServerConfig
-from pylog.server.listener_config import ListenerConfig
+from pylog.server.listener_config import ListenerConfig, refuse_address
 
 if TYPE_CHECKING:
     from pylog.server.tls import CurrentContext
@@ -135,6 +136,8 @@ class Listener:
         for call in self.broker.on_second:
             try:
                 call(now_s)
+            except (OSError, LogError, KafkaException) as error:  # no file to be had, a full disk
+                _log.error("work of every second failed: %s", error)
             except Exception:
                 _log.exception("work of every second failed")
 
@@ -153,10 +156,10 @@ class Listener:
         log_dir, self._log_dir = self._log_dir, None
         try:
             if broker is not None:
-                broker.stop_waiting()
-                await _drain(broker)
                 for acceptor in acceptors:
                     await acceptor.wait_closed()
+                broker.stop_waiting()
+                await _drain(broker)
                 await broker.loop.run_in_executor(None, broker.close)
         finally:
             self._close_folder(log_dir)
@@ -186,7 +189,7 @@ async def _drain(broker: Broker) -> None:
 def serve(
     folder: str, config: ServerConfig, on_ready: Callable[[Listener], None] | None = None
 ) -> None:
-    """Serve a folder until SIGTERM or SIGINT.
+    """Serve a folder until SIGTERM, SIGINT or SIGHUP; the last unless it is ignored (nohup).
 
     Args:
         folder: of the log; made when missing.
@@ -208,7 +211,10 @@ def serve(
 async def _serve(listener: Listener, on_ready: Callable[[Listener], None] | None) -> None:
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    ends = [signal.SIGTERM, signal.SIGINT]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        ends.append(signal.SIGHUP)
+    for number in ends:
         loop.add_signal_handler(number, stopping.set)
     try:
         await listener.start()
@@ -290,13 +296,10 @@ def _bind(host: str, port: int, backlog: int) -> list[socket.socket]:
             bound.setblocking(False)
         if not sockets:
             raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
-    except OSError as error:
+    except (OSError, OverflowError) as error:  # no port above the last, after a free one
         for bound in sockets:
             bound.close()
-        refuse(
-            KafkaError._TRANSPORT,
-            f"cannot listen on {host or '0.0.0.0'}:{port}: {error.strerror or error}",
-        )
+        refuse_address(host or "0.0.0.0", port, error)
     return sockets
 
 

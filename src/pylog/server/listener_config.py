@@ -5,15 +5,20 @@ advertised.listeners=SASL_SSL://kafka.example.org:9093
 listener.security.protocol.map=INTERNAL:PLAINTEXT,EXTERNAL:SASL_SSL
 """
 
+import os
 import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
 from logcore.config_def import ConfigError
+from pylog.errors import KafkaError
+from pylog.folder_errors import refuse
 
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 DEFAULT_PORT = 9092
+MAX_PORT = 65535
 LOOPBACK = ("127.", "::1")
 
 _LISTENER = re.compile(
@@ -76,9 +81,19 @@ def parse_address(text: str, config_name: str) -> tuple[str, str, int | None]:
     """
     match = _LISTENER.fullmatch(text.strip())
     port = int(match[4]) if match is not None and match[4] else None
-    if match is None or (port is not None and port > 65535):
+    if match is None:
         raise ConfigError(config_name, text, "Expected [NAME://]HOST[:PORT]")
+    if port is not None and port > MAX_PORT:
+        raise ConfigError(config_name, text, f"Ports go from 0 to {MAX_PORT}")
     return match[1] or "", match[2] or match[3] or "", port
+
+
+def refuse_address(host: str, port: int, error: OSError | OverflowError) -> NoReturn:
+    """Raise the KafkaException of an address that cannot be listened on."""
+    number = getattr(error, "errno", None) or 0
+    # asyncio has put the address into the text; those of getaddrinfo have numbers below 0.
+    reason = os.strerror(number) if number > 0 else getattr(error, "strerror", None) or error
+    refuse(KafkaError._TRANSPORT, f"cannot listen on {host}:{port}: {reason}")
 
 
 def parse_listeners(

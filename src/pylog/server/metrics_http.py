@@ -9,6 +9,7 @@ import ipaddress
 from typing import TYPE_CHECKING
 
 from logcore.config_def import ConfigError
+from pylog.server.listener_config import refuse_address
 from pylog.server.metrics import Metrics, Text
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ class MetricsPage:
         """Listen.
 
         Raises:
-            ConfigError: the address is one that strangers reach, or is taken.
+            ConfigError: the address is one that strangers reach.
+            KafkaException: the address is taken.
         """
         if not (self._broker.config.is_insecure or _is_loopback(host)):
             raise ConfigError(
@@ -52,7 +54,7 @@ class MetricsPage:
         try:
             self._server = await asyncio.start_server(self._serve, host, port, limit=MAX_HEAD_BYTES)
         except OSError as error:
-            raise ConfigError("--metrics", f"{host}:{port}", str(error)) from error
+            refuse_address(host, port, error)
         self._metrics.address = self._server.sockets[0].getsockname()[:2]
 
     def close(self) -> None:

@@ -122,7 +122,12 @@ class PartitionReads:
             partition_index=wanted.partition, high_watermark=-1, aborted_transactions=None
         )
         answer.records = _NOTHING
-        topic, fault = self._find(wanted)
+        try:
+            topic, fault = self._find(wanted)
+        except KafkaException as error:  # such as no file to be had
+            answer.error_code, _ = partition_error_of(error, self._context.broker.log_dir)
+            self.has_fault = True
+            return answer
         if topic is not None:
             fault = find_fault(self._context, topic, wanted.partition)
         if topic is None or fault == KafkaError.UNKNOWN_TOPIC_OR_PART:
@@ -145,8 +150,19 @@ class PartitionReads:
                 self._read_log(log, wanted, answer)
         except (LogError, KafkaException, OSError) as error:
             code, _ = partition_error_of(error, self._context.broker.log_dir)
-            self._refuse(answer, topic, code)
+            self._refuse(answer, topic, self._find_deletion(wanted, topic) or code)
         return answer
+
+    def _find_deletion(self, wanted: WantedPartition, topic: TopicMetadata) -> int:
+        """The code of a topic that was deleted since it was looked for, NO_ERROR if it was not."""
+        try:
+            topic_now = self._context.broker.topics().get(topic.name)
+        except KafkaException:
+            return KafkaError.NO_ERROR
+        if topic_now is not None and topic_now.topic_id == topic.topic_id:
+            return KafkaError.NO_ERROR
+        has_id = isinstance(wanted.topic, bytes)
+        return KafkaError.UNKNOWN_TOPIC_ID if has_id else KafkaError.UNKNOWN_TOPIC_OR_PART
 
     def _refuse(self, answer: PartitionData, topic: TopicMetadata, code: int) -> None:
         self.has_fault = True

@@ -108,12 +108,11 @@ class Quotas:
         Returns:
             For how many milliseconds.
         """
-        throttle_s = self._charge_time(context)
+        throttle_ms = self._charge_time(context)
         if context.api_key == PRODUCE:
-            throttle_s = max(throttle_s, self._charge_produce(context))
+            throttle_ms = max(throttle_ms, self._charge_produce(context))
         elif context.api_key == FETCH:
-            throttle_s = self._charge_fetch(context, response, response_bytes, throttle_s)
-        throttle_ms = round(throttle_s * 1000)
+            throttle_ms = self._charge_fetch(context, response, response_bytes, throttle_ms)
         if throttle_ms:
             context.throttle(throttle_ms)
             if isinstance(response, Message) and hasattr(response, "throttle_time_ms"):
@@ -130,60 +129,60 @@ class Quotas:
             return None
         return int(found[1] * max(1, self._window_count - 1) * self._window_s)
 
-    def _charge_time(self, context: RequestContext) -> float:
+    def _charge_time(self, context: RequestContext) -> int:
         if not self.is_timed or context.api_key in _UNTIMED:
-            return 0.0
+            return 0
         found = self._find_for(REQUEST_PERCENTAGE, context)
         if found is None:
-            return 0.0
+            return 0
         entity, bound = found
         now_s = self._clock()
         rate = self._rate_of(REQUEST_PERCENTAGE, entity)
         rate.record(request_time.spent_ns(context) * _PERCENT_A_NS, now_s)
-        return min(self._window_s, rate.throttle_s(bound, now_s))
+        return _to_ms(min(self._window_s, rate.throttle_s(bound, now_s)))
 
-    def _charge_produce(self, context: RequestContext) -> float:
+    def _charge_produce(self, context: RequestContext) -> int:
         found = self._find_for(PRODUCER_BYTE_RATE, context)
         if found is None:
-            return 0.0
+            return 0
         entity, bound = found
         now_s = self._clock()
         rate = self._rate_of(PRODUCER_BYTE_RATE, entity)
         rate.record(context.request_bytes, now_s)
-        return rate.throttle_s(bound, now_s)
+        return _to_ms(rate.throttle_s(bound, now_s))
 
     def _charge_fetch(
-        self, context: RequestContext, response: Any, response_bytes: int, throttle_s: float
-    ) -> float:
+        self, context: RequestContext, response: Any, response_bytes: int, throttle_ms: int
+    ) -> int:
         """Count a Fetch, and take its records back if its client has to rest.
 
         Args:
             context: of the request.
             response: its answer.
             response_bytes: its size.
-            throttle_s: how long the client has to rest in any case.
+            throttle_ms: how long the client has to rest in any case.
 
         Returns:
-            How long it has to rest.
+            For how many milliseconds it has to rest.
         """
         found = self._find_for(CONSUMER_BYTE_RATE, context)
-        is_kept = throttle_s == 0
+        is_kept = throttle_ms == 0
         if found is not None:
             entity, bound = found
             now_s = self._clock()
             rate = self._rate_of(CONSUMER_BYTE_RATE, entity)
             rate.record(response_bytes, now_s)
-            rest_s = rate.throttle_s(bound, now_s)
-            if rest_s:
+            rest_ms = _to_ms(rate.throttle_s(bound, now_s))
+            if rest_ms:
                 others = rate.total(now_s) - response_bytes
                 most = bound * max(1, self._window_count - 1) * self._window_s
                 is_kept &= response_bytes > most and others <= bound * self._window_s
             if not is_kept:
                 rate.record(-response_bytes, now_s)
-            throttle_s = max(throttle_s, rest_s)
+            throttle_ms = max(throttle_ms, rest_ms)
         if not is_kept:
             context.broker.fetch_sessions.withhold(response)
-        return throttle_s
+        return throttle_ms
 
     # ---- partitions ----
 
@@ -332,6 +331,11 @@ def mutation_of(context: RequestContext, strict_since: int | None) -> Mutation |
     """
     quotas = context.broker.quotas
     return None if quotas is None else quotas.mutation(context, strict_since)
+
+
+def _to_ms(seconds: float) -> int:
+    """Clients are told whole milliseconds: less than half of one is no rest."""
+    return round(seconds * 1000)
 
 
 def _make_room(table: dict[Any, Any]) -> None:

@@ -67,7 +67,7 @@ class ServerProcess:
     def pid(self) -> int:
         """Of the process that runs."""
         if self._process is None:
-            raise RuntimeError("the server does not run")
+            raise RuntimeError("the server does not run: use it in a with statement, or start()")
         return self._process.pid
 
     def start(self) -> Self:

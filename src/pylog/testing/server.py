@@ -164,7 +164,7 @@ class Server:
 
     def _running(self) -> Listener:
         if self._listener is None:
-            raise RuntimeError("the server does not run")
+            raise RuntimeError("the server does not run: use it in a with statement, or start()")
         return self._listener
 
     def _run(self, config: ServerConfig, started: "Future[None]") -> None:

@@ -160,6 +160,11 @@ def _append_partition(
         _refuse(answer, context, partition, fault, None)
         return
     log = broker.log_dir.known_log(*partition)
+    has_id = context.version >= _FIRST_WITH_TOPIC_IDS
+    # It is opened by its name, and there may be another topic of that name by now.
+    if log is None and has_id and broker.topic_by_id(topic.topic_id.bytes) is None:
+        _refuse(answer, context, partition, KafkaError.UNKNOWN_TOPIC_ID, None)
+        return
     try:
         batch = ProducedBatch(data.records)
         if batch.is_zstd and context.version < _FIRST_WITH_ZSTD:
