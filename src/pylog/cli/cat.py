@@ -17,11 +17,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pylog.cli import DEFAULT_FOLDER, console
+from pylog.cli import console, consume, options, produce
+from pylog.cli.cat_client import Place, ServerSender, read_properties
 from pylog.cli.failures import CommandError
+from pylog.cli.offsets import parse_offsets
 
 if TYPE_CHECKING:
-    from pylog import Consumer
+    from pylog import Message
 
 SHORT_HELP = "kcat's letters: -P, -C, -L, -Q, -G on a server or a folder."
 MODES = ("P", "C", "L", "Q", "G")
@@ -66,7 +68,7 @@ def build_parser() -> argparse.ArgumentParser:
     add("-v", dest="verbose", action="store_true", help="More notes on stderr.")
     add("-Z", dest="null", action="store_true", help="-P: empty is NULL; -C: NULL is printed so.")
     add("-o", dest="offsets", action="append", metavar="OFFSET",
-        help="-C: beginning, end, N, -N, s@MS, e@MS.")  # fmt: skip
+        help="-C: beginning, end, N, -N, s@MS, e@MS; -G: stored, beginning, end.")  # fmt: skip
     add("-e", dest="exits", action="store_true", help="-C, -G: stop at the end.")
     add("-f", dest="format", metavar="FORMAT", help="-C, -G: what to print of a message.")
     add("-J", dest="json", action="store_true", help="-C, -G, -L: JSON.")
@@ -77,6 +79,10 @@ def build_parser() -> argparse.ArgumentParser:
     add("-z", dest="codec", metavar="CODEC", help="-P: gzip, snappy, lz4, zstd, none.")
     add("-T", dest="tee", action="store_true", help="-P: print what is sent.")
     add("-l", dest="splits", action="store_true", help="-P: messages of files, as of stdin.")
+    add("-m", dest="timeout", type=float, default=TIMEOUT_S, metavar="SECONDS",
+        help="How long to wait for an answer of a server; 10.")  # fmt: skip
+    add("-d", dest="debug", metavar="LIST", help="What librdkafka logs, as `debug`; to stderr.")
+    add("-V", dest="version", action="store_true", help="Print the version and stop.")
     add("words", nargs="*", metavar="FILE|TOPIC", help="Files of -P, topics of -G.")
     return parser
 
@@ -89,38 +95,16 @@ def cat(arguments: Sequence[str], folder: str = "") -> None:
         folder: of the log, where -b names nothing.
     """
     given = build_parser().parse_args(arguments)
+    if given.version:
+        console.out(f"pylog {options.installed_version()}")
+        return
     mode = "G" if given.group else given.mode or ("C" if console.is_terminal(sys.stdin) else "P")
     if given.count is not None and given.count < 1:
         raise CommandError("-c wants a number of at least 1", exit_code=2)
-    client = _client_properties(given, folder)
+    place = Place(read_properties(given, folder), given.timeout, given.quiet)
     {"P": _produce, "C": _consume, "L": _list, "Q": _query, "G": _consume_as_group}[mode](
-        given, client
+        given, place
     )
-
-
-def find_place(place: str, folder: str = "") -> dict[str, str]:
-    """The property that a client finds its log with.
-
-    >>> find_place("127.0.0.1:9092"), find_place("./data")
-    ({'bootstrap.servers': '127.0.0.1:9092'}, {'log.dir': './data'})
-    """
-    if not place:
-        place = folder or os.environ.get("PYLOG_DIR") or DEFAULT_FOLDER
-        return {"log.dir": place}
-    if os.path.isdir(place) or "/" in place:
-        return {"log.dir": place}
-    return {"bootstrap.servers": place}
-
-
-def _client_properties(given: argparse.Namespace, folder: str) -> dict[str, str]:
-    from pylog.cli.options import parse_pairs
-
-    lines: list[str] = []
-    if given.file:
-        text = Path(given.file).read_text(encoding="utf-8")
-        lines = [line.strip() for line in text.splitlines()]
-    found = parse_pairs((line for line in lines if line and line[0] != "#"), "-F")
-    return found | parse_pairs(given.properties, "-X") | find_place(given.place, folder)
 
 
 def _one_topic(given: argparse.Namespace) -> str:
@@ -132,17 +116,15 @@ def _one_topic(given: argparse.Namespace) -> str:
 # ---- -P ----
 
 
-def _produce(given: argparse.Namespace, client: dict[str, str]) -> None:
-    from pylog.cli import produce
-
-    configuration = dict(client)
+def _produce(given: argparse.Namespace, place: Place) -> None:
+    configuration = place.configuration()
     if given.codec is not None:
         configuration["compression.type"] = given.codec
     if given.partition is not None and given.partition < 0:
         configuration["partitioner"] = "random"
     between = given.key_delimiter
-    sender = produce._Sender(
-        _one_topic(given),
+    topic = _one_topic(given)
+    keywords: dict[str, Any] = dict(
         partition=given.partition,
         key_delimiter=produce._delimiter(between, "-K") if between is not None else None,
         fixed_key=None if given.key is None else os.fsencode(given.key),
@@ -150,6 +132,11 @@ def _produce(given: argparse.Namespace, client: dict[str, str]) -> None:
         empty_is_null=given.null,
         tee=produce._delimiter(given.delimiter, "-D") if given.tee else None,
         verbose=given.verbose,
+    )
+    sender = (
+        produce._Sender(topic, **keywords)
+        if place.servers is None
+        else ServerSender(place, topic, **keywords)
     )
     files = [Path(word) for word in given.words]
     batches = produce._read_messages(files, produce._delimiter(given.delimiter, "-D"), given.splits)
@@ -162,31 +149,36 @@ def _produce(given: argparse.Namespace, client: dict[str, str]) -> None:
 # ---- -C, -G ----
 
 
-def _open_consumer(client: dict[str, str], **defaults: str) -> "Consumer":
-    from pylog import Consumer
+class _Follower(consume._Follower):
+    """Follows partitions without a group."""
 
-    return Consumer({name.replace("_", "."): value for name, value in defaults.items()} | client)
+    def _take_event(self, message: "Message") -> None:
+        from pylog import KafkaError
+
+        error = message.error()
+        if error is not None and error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+            # librdkafka looks for the coordinator of its group.id even where offsets are given
+            # with the partitions; the answer is of no use here.
+            return
+        super()._take_event(message)
 
 
-def _consume(given: argparse.Namespace, client: dict[str, str]) -> None:
-    from pylog.cli import consume
-    from pylog.cli.offsets import parse_offsets
-
+def _consume(given: argparse.Namespace, place: Place) -> None:
     topic = _one_topic(given)
     offset_range = parse_offsets(given.offsets)
     printer = _printer(given)
-    consumer = _open_consumer(
-        client,
-        group_id="pylog-cat",
+    consumer = place.open_consumer(
+        "pylog-cat",
         enable_auto_commit="false",
         enable_partition_eof="true",
         auto_offset_reset="error",
     )
-    follower = consume._Follower(
+    follower = _Follower(
         consumer, printer, given.exits, given.count, given.quiet, console._Silence()
     )
     try:
-        partitions = _partitions_of(consumer, topic)
+        with place.explain(consumer):
+            partitions = _partitions_of(consumer, topic, place.timeout_s)
         if given.partition is not None:
             if given.partition not in partitions:
                 raise CommandError(f"topic {topic} has no partition {given.partition}")
@@ -198,16 +190,14 @@ def _consume(given: argparse.Namespace, client: dict[str, str]) -> None:
         printer.flush()
 
 
-def _partitions_of(client: Any, topic: str) -> list[int]:
-    found = client.list_topics(topic, timeout=TIMEOUT_S).topics[topic]
+def _partitions_of(client: Any, topic: str, timeout_s: float) -> list[int]:
+    found = client.list_topics(topic, timeout=timeout_s).topics[topic]
     if found.error is not None:
         raise CommandError(f"topic {topic}: {found.error.str()}")
     return sorted(found.partitions)
 
 
 def _printer(given: argparse.Namespace) -> Any:
-    from pylog.cli import consume
-
     formatter = consume._formatter(
         given.format, given.json, given.delimiter, given.key_delimiter, given.print_offset,
         given.null,
@@ -215,33 +205,33 @@ def _printer(given: argparse.Namespace) -> Any:
     return consume._Printer(sys.stdout.buffer, formatter, unbuffered=given.unbuffered)
 
 
-def _consume_as_group(given: argparse.Namespace, client: dict[str, str]) -> None:
+def _consume_as_group(given: argparse.Namespace, place: Place) -> None:
     from pylog import KafkaError, KafkaException
 
     topics = [*given.topics, *given.words]
     if not topics:
         raise CommandError("-G GROUP wants the topics behind it", exit_code=2)
     printer = _printer(given)
-    consumer = _open_consumer(
-        client,
-        group_id=given.group,
+    consumer = place.open_consumer(
+        given.group,
         enable_partition_eof="true",
-        auto_offset_reset="earliest",
+        auto_offset_reset=_group_start(given.offsets),
     )
     remaining: int | None = given.count
     ended: set[tuple[str | None, int | None]] = set()
     try:
+        place.reach(consumer)
         consumer.subscribe(topics)
         while remaining != 0:
             for message in consumer.consume(1 if remaining is not None else 1000, timeout=0.2):
                 error = message.error()
-                place = message.topic(), message.partition()
+                partition = message.topic(), message.partition()
                 if error is None:
-                    ended.discard(place)
+                    ended.discard(partition)
                     printer.print_all([message])
                     remaining = None if remaining is None else remaining - 1
                 elif error.code() == KafkaError._PARTITION_EOF:
-                    ended.add(place)
+                    ended.add(partition)
                 else:
                     raise KafkaException(error)
             printer.flush()
@@ -253,20 +243,28 @@ def _consume_as_group(given: argparse.Namespace, client: dict[str, str]) -> None
         printer.flush()
 
 
+def _group_start(words: list[str] | None) -> str:
+    """auto.offset.reset: where a group begins that committed nothing."""
+    if not words or words == ["stored"]:
+        return "earliest"
+    start = parse_offsets(words)
+    if start.kind not in ("beginning", "end") or start.stop_timestamp_ms is not None:
+        raise CommandError("-o of a group is stored, beginning or end", exit_code=2)
+    return "earliest" if start.kind == "beginning" else "latest"
+
+
 # ---- -L, -Q ----
 
 
-def _list(given: argparse.Namespace, client: dict[str, str]) -> None:
-    from pylog import AdminClient
-
-    place = client.get("bootstrap.servers") or client["log.dir"]
-    admin = AdminClient(client)
+def _list(given: argparse.Namespace, place: Place) -> None:
+    admin = place.open_admin()
     topic = given.topics[0] if given.topics else None
-    found = admin.list_topics(topic, timeout=TIMEOUT_S)
+    with place.explain(admin):
+        found = admin.list_topics(topic, timeout=place.timeout_s)
     if given.json:
         console.out(_as_json(found))
         return
-    console.out(f"Metadata for {topic or 'all topics'} (from {place}):")
+    console.out(f"Metadata for {topic or 'all topics'} (from {place.name}):")
     console.out(f" {len(found.brokers)} brokers:")
     for number, broker in sorted(found.brokers.items()):
         mark = " (controller)" if number == found.controller_id else ""
@@ -314,7 +312,7 @@ def _as_json(found: Any) -> str:
     )
 
 
-def _query(given: argparse.Namespace, client: dict[str, str]) -> None:
+def _query(given: argparse.Namespace, place: Place) -> None:
     from pylog import TopicPartition
 
     wanted = []
@@ -327,9 +325,11 @@ def _query(given: argparse.Namespace, client: dict[str, str]) -> None:
             raise CommandError(f"-t {text!r} is not TOPIC:PARTITION:MS", exit_code=2) from None
     if not wanted:
         raise CommandError("-Q wants -t TOPIC:PARTITION:MS", exit_code=2)
-    consumer = _open_consumer(client, group_id="pylog-cat", enable_auto_commit="false")
+    consumer = place.open_consumer("pylog-cat", enable_auto_commit="false")
     try:
-        for found in consumer.offsets_for_times(wanted, timeout=TIMEOUT_S):
+        with place.explain(consumer):
+            answers = consumer.offsets_for_times(wanted, timeout=place.timeout_s)
+        for found in answers:
             console.out(f"{found.topic} [{found.partition}] offset {found.offset}")
     finally:
         consumer.close()

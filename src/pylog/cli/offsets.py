@@ -47,7 +47,9 @@ def parse_offsets(words: Iterable[str] | None) -> OffsetRange:
         elif word in ("end", "latest", "largest"):
             kind, value = "end", 0
         elif word == "stored":
-            raise _bad(word, "is for consumer groups, which are not there yet")
+            raise _bad(
+                word, "is for consumer groups: pylog cat -G GROUP TOPIC goes on where its group is"
+            )
         elif word.startswith("s@"):
             kind, value = "timestamp", _whole_number(word, word[2:])
         elif word.startswith("e@"):
