@@ -265,7 +265,7 @@ class TopicTable:
         before = self.topics
         self._take(self._scan(now_ns))
         self._stamp = stamp
-        self._is_settled = _is_settled(status.st_mtime_ns, now_ns)
+        self._is_settled = is_settled(status.st_mtime_ns, now_ns)
         return self.topics != before
 
     def _take(self, entries: dict[str, _Entry]) -> None:
@@ -302,11 +302,16 @@ class TopicTable:
                 raise
             topic = None
             fault = error if isinstance(error, LogError) else UnsupportedFormatError(str(error))
-        is_settled = _is_settled(max(status.st_mtime_ns, status.st_ctime_ns), now_ns)
-        return _Entry(stamp, is_settled, topic, fault)
+        was_settled = is_settled(max(status.st_mtime_ns, status.st_ctime_ns), now_ns)
+        return _Entry(stamp, was_settled, topic, fault)
 
 
-def _is_settled(changed_ns: int, now_ns: int) -> bool:
-    """Whether a change after now would bear another time."""
+def is_settled(changed_ns: int, now_ns: int) -> bool:
+    """Whether a change after now would bear another time.
+
+    Args:
+        changed_ns: the time that a file or folder bears.
+        now_ns: of the same clock.
+    """
     is_coarse = changed_ns % 1_000_000_000 == 0
     return changed_ns < now_ns - (_COARSE_SETTLE_NS if is_coarse else _SETTLE_NS)

@@ -94,8 +94,8 @@ class Acceptor:
             except OSError as error:
                 if error.errno in _FULL:
                     self._rest(bound, error)
-                elif error.errno not in _GONE:
-                    raise
+                elif error.errno not in _GONE:  # of the network, as accept(2) tells it
+                    _log.error("a connection was not taken: %s", error.strerror)
                 return
             try:
                 self._admit(accepted, address[0])

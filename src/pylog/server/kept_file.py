@@ -16,14 +16,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 
 from pylog.folder_changes import lock_file
-from pylog.folder_files import read_properties, sync_folder, write_properties
+from pylog.folder_files import is_settled, read_properties, sync_folder, write_properties
 
 _log = logging.getLogger("pylog.server")
 
 LOCK_FILE = ".server.kept.lock"
 LOCK_TIMEOUT_MS = 10_000
-SETTLE_NS = 1_000_000_000
-"""A file this young may change again within one tick of the clock that stamps it."""
 
 
 class KeptFile:
@@ -123,4 +121,4 @@ class KeptFile:
         if stamp != self._stamp and status.st_mode & 0o077:
             _log.warning("%s: others than its owner may read it", self._path)
         self._stamp = stamp
-        self._is_settled = status.st_mtime_ns < now_ns - SETTLE_NS
+        self._is_settled = is_settled(status.st_mtime_ns, now_ns)
