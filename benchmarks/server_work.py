@@ -34,6 +34,7 @@ sys.path.insert(0, str(ROOT / "scripts" / "peers"))
 Figures = dict[str, float]
 LOAD_BYTES = 512 << 20  # of one measurement
 PACED_RATE = 1000
+REST_S = 2.0  # pylog syncs what it has written within a second, Kafka does not
 WARM_PASSES = 3  # one finds memory, another that of the one before
 PRODUCE_VERSION = 9
 DEPTH = 5
@@ -202,6 +203,7 @@ class Bench:
             producer.produce(topic, value)
         producer.flush()
         produced_s = time.perf_counter() - start
+        time.sleep(REST_S)
         consumer = Consumer({
             **base, "group.id": "bench", "queued.min.messages": 1_000_000,
             "fetch.message.max.bytes": 10 << 20, "queued.max.messages.kbytes": 1 << 20,
