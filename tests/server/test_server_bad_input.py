@@ -20,12 +20,6 @@ VERSIONS, METADATA, FETCH, PRODUCE = api(18), api(3), api(1), api(0)
 CLIENT_ENDS = frozenset({0})  # Produce with acks=0, which a request with nothing in it has
 
 
-@pytest.fixture(scope="module")
-def server():
-    with Server() as server:
-        yield server
-
-
 @pytest.fixture
 def failures():
     """What the server logs as its own failure while a test runs; there may be none."""

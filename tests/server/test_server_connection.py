@@ -22,18 +22,6 @@ def create(name):
     return CREATE.CreateTopicsRequest(topics=[topic])
 
 
-@pytest.fixture(scope="module")
-def server():
-    with Server() as server:
-        yield server
-
-
-@pytest.fixture
-def client(server):
-    with WireClient(server) as client:
-        yield client
-
-
 def connection_of(server, client):
     """The server's end of a connection."""
     port = client.socket.getsockname()[1]

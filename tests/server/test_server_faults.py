@@ -8,15 +8,8 @@ from wire_client import WireClient, api
 
 from pylog.errors import KafkaError
 from pylog.server.faults import ALWAYS
-from pylog.testing import Server
 
 CREATE, METADATA, VERSIONS, HEARTBEAT = api(19), api(3), api(18), api(12)
-
-
-@pytest.fixture(scope="module")
-def server():
-    with Server() as server:
-        yield server
 
 
 @pytest.fixture

@@ -29,12 +29,6 @@ PRODUCER, CONSUMER = "producer_byte_rate", "consumer_byte_rate"
 INVALID = KafkaError.INVALID_REQUEST
 
 
-@pytest.fixture(scope="module")
-def server():
-    with Server() as server:
-        yield server
-
-
 @pytest.fixture
 def client(server):
     with WireClient(server) as client:
